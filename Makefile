@@ -1,0 +1,48 @@
+# `make demo` sets up and scans the example media; `make test` sets up and passes all tests.
+# Both need Python >= 3.11 with pip, and nothing else.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+# One exact torch: a CPU build is enough here, and an open range may bring gigabytes of GPU libraries.
+TORCH = torch==2.13.0
+
+.PHONY: demo test check unit benchmark examples model clean
+
+demo: $(VENV)/.base
+	$(BIN)/unmask scan examples/media --html out/ || test $$? -le 4
+	@echo "open out/index.html in a browser"
+
+test: check unit
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+benchmark: $(VENV)/.dev
+	$(BIN)/python benchmarks/scan.py
+
+examples: $(VENV)/.dev
+	$(BIN)/python examples/make_media.py
+
+model: $(VENV)/.dev
+	$(BIN)/unmask train recipes/fast.yaml --corpus $(CORPUS)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) -e ".[lab,dev]"
+	touch $@ $(VENV)/.base
+
+clean:
+	rm -rf $(VENV) out build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,75 @@
+"""The command line: one short file per verb, loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from unmask.errors import UnmaskError
+from unmask.version import __version__
+
+VERBS = {
+    "scan": "tell whether the faces in images and videos are real or fake",
+    "models": "list the models, or show one model's card",
+    "schema": "print the JSON schema of a report",
+    "train": "make a model from a recipe (needs unmask[lab])",
+    "evaluate": "measure a model on labelled media (needs unmask[lab])",
+}
+"""Verb → its line in the help. The help is made from this alone: no verb is imported for it."""
+
+INTERRUPTED = 130
+USAGE = 2
+
+
+class Verbs(click.Group):
+    """The verbs, each imported from `unmask.cli.<verb>` when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"unmask.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="unmask")
+def cli() -> None:
+    """Tell whether the faces in an image or a video are real or deepfakes, how sure that is, and why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 2 on errors of use, 130 on Ctrl-C, else as the verb says."""
+    # File names need not be valid in the terminal's encoding; printing them must not fail.
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Any = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+    try:
+        code = cli.main(arguments, standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough; Python must not complain while it flushes at the end.
+        sys.stderr.close()
+        code = 0
+    except UnmaskError as error:
+        click.echo(f"error: {error}", err=True)
+        code = USAGE
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,77 @@
+"""A model file opened for use: crops in, raw scores and evidence maps out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from unmask.detector.card import CARD_KEY, ModelCard, parse_card
+from unmask.errors import ModelError
+
+SHIPPED = ("fast",)
+"""Names of the models inside the package; anything else is a path."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What a model says of N crops: `raw` (N,) float64, and `evidence` (N, h, w) float32 or None."""
+
+    raw: NDArray[np.float64]
+    evidence: NDArray[np.float32] | None
+
+
+class Model:
+    """One network with its card."""
+
+    def __init__(self, data: bytes, where: str, threads: int) -> None:
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4
+        # Spinning threads would take the cores that the video decoder needs.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own classes share no other base
+            raise ModelError(
+                f"{where} is not an ONNX model that can be opened", hint="give a .onnx file made by unmask"
+            ) from error
+        properties = self._session.get_modelmeta().custom_metadata_map
+        self.card: ModelCard = parse_card(properties.get(CARD_KEY), where)
+        self._outputs = [output.name for output in self._session.get_outputs()]
+        if "score" not in self._outputs or [i.name for i in self._session.get_inputs()] != ["crops"]:
+            raise ModelError(f"{where} does not map `crops` to `score`", hint="export it with unmask")
+
+    def score(self, crops: NDArray[np.uint8]) -> Scores:
+        """Scores of `crops`, RGB uint8 (N, S, S, 3) cut as `card.crop` says; N may be 0."""
+        if not len(crops):
+            return Scores(np.zeros(0), None)
+        names = [name for name in ("score", "evidence") if name in self._outputs]
+        results = [np.asarray(result) for result in self._session.run(names, {"crops": crops})]
+        evidence = results[1].astype(np.float32) if len(results) > 1 else None
+        return Scores(results[0].astype(np.float64), evidence)
+
+
+def load_model(name: str | Path, *, threads: int = 1) -> Model:
+    """The shipped model of that name, or the model file at that path.
+
+    Raises:
+        ModelError: no such name or file, or the file is not a model with a card.
+    """
+    if str(name) in SHIPPED:
+        data = (resources.files("unmask.detector") / "models" / f"{name}.onnx").read_bytes()
+        return Model(data, f"model {name!r}", threads)
+    path = Path(name)
+    try:
+        return Model(path.read_bytes(), str(path), threads)
+    except OSError as error:
+        raise ModelError(
+            f"there is no model {str(name)!r}",
+            hint=f"give the path of a .onnx file or one of: {', '.join(SHIPPED)}",
+        ) from error

@@ -1,0 +1,1 @@
+"""How fakes are made, for training detectors and for testing them."""

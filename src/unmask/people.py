@@ -1,0 +1,141 @@
+"""Gather the judged faces of a file by person while it streams past, and sum each person up at the end."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.detector.detector import Detector, FaceScore
+from unmask.types import Band, Evidence, Face, FaceReport, Span, TrackReport, Verdict
+
+SPAN_FACES = 5
+"""Consecutive faces averaged before a stretch of time is called fake: single odd frames are not news."""
+
+LEAST_FACES = 3
+"""A person seen in fewer samples than this does not decide on a video in which others are seen for longer."""
+
+CROP_QUALITY = 90
+"""JPEG quality of the crops kept as evidence."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """One face in one frame, before or after it was judged (`raw` is None where it is too small)."""
+
+    frame: int
+    time: float
+    face: Face
+    raw: NDArray[np.float64] | None = None
+
+
+@dataclass(order=True, slots=True)
+class _Kept:
+    """Evidence of one face, ordered by how much it is worth keeping."""
+
+    worth: float
+    frame: int
+    evidence: Evidence = field(compare=False)
+
+
+class Person:
+    """All sightings of one track, and the few crops kept as evidence. Memory: some 300 bytes a sighting."""
+
+    def __init__(self, track_id: int, keep: int) -> None:
+        self.id = track_id
+        self.sightings: list[Sighting] = []
+        self._most_fake: list[_Kept] = []
+        self._most_real: list[_Kept] = []
+        self._keep_fake = (keep + 1) // 2
+        self._keep_real = keep // 2
+
+    def add(self, sighting: Sighting) -> None:
+        """A face too small to judge."""
+        self.sightings.append(sighting)
+
+    def add_judged(self, sighting: Sighting, score: FaceScore, crop: NDArray[np.uint8]) -> None:
+        """A judged face; its crop is kept while it is among the most telling ones."""
+        self.sightings.append(sighting)
+        worth = float(score.raw.mean())
+        for heap, value, room in (
+            (self._most_fake, worth, self._keep_fake),
+            (self._most_real, -worth, self._keep_real),
+        ):
+            if room and (len(heap) < room or value > heap[0].worth):
+                kept = _Kept(value, sighting.frame, _evidence(crop, score.evidence))
+                (heapq.heappush if len(heap) < room else heapq.heapreplace)(heap, kept)
+
+    def report(self, detector: Detector, band: Band) -> TrackReport:
+        """The person summed up."""
+        evidence = {kept.frame: kept.evidence for kept in (*self._most_real, *self._most_fake)}
+        sightings = sorted(self.sightings, key=lambda s: s.frame)
+        faces = tuple(_face_report(s, evidence.get(s.frame), detector, band) for s in sightings)
+        raws = [s.raw for s in sightings if s.raw is not None]
+        probability = detector.probability(raws) if raws else None
+        return TrackReport(
+            id=self.id,
+            verdict=Verdict.FACE_TOO_SMALL if probability is None else band.verdict(probability),
+            probability=probability,
+            start=sightings[0].time,
+            end=sightings[-1].time,
+            faces=faces,
+            fake_spans=tuple(_fake_spans([s for s in sightings if s.raw is not None], detector, band)),
+        )
+
+
+def deciding(tracks: tuple[TrackReport, ...]) -> TrackReport | None:
+    """The person who decides on the whole file: the one most likely fake, None where nobody was judged.
+
+    One manipulated person in a crowd makes a file fake, so the highest probability counts; persons glimpsed
+    in fewer than `LEAST_FACES` samples count only where nobody was seen for longer.
+    """
+    judged = [track for track in tracks if track.probability is not None]
+    if not judged:
+        return None
+    enough = min(LEAST_FACES, max(len(track.judged) for track in judged))
+    return max(
+        (track for track in judged if len(track.judged) >= enough),
+        key=lambda track: track.probability or 0.0,
+    )
+
+
+def _face_report(sighting: Sighting, evidence: Evidence | None, detector: Detector, band: Band) -> FaceReport:
+    probability = None if sighting.raw is None else detector.probability([sighting.raw])
+    return FaceReport(
+        frame=sighting.frame,
+        time=sighting.time,
+        box=sighting.face.box,
+        landmarks=sighting.face.landmarks,
+        detection_score=sighting.face.score,
+        size=sighting.face.size,
+        verdict=Verdict.FACE_TOO_SMALL if probability is None else band.verdict(probability),
+        probability=probability,
+        evidence=evidence,
+    )
+
+
+def _fake_spans(sightings: list[Sighting], detector: Detector, band: Band) -> list[Span]:
+    """Stretches in which runs of `SPAN_FACES` faces, taken together, are FAKE; touching ones are joined."""
+    spans: list[Span] = []
+    if len(sightings) < SPAN_FACES:
+        return spans
+    raws = [s.raw for s in sightings if s.raw is not None]
+    for first in range(len(sightings) - SPAN_FACES + 1):
+        probability = detector.mean_probability(raws[first : first + SPAN_FACES])
+        if probability < band.fake_above:
+            continue
+        start, end = sightings[first].time, sightings[first + SPAN_FACES - 1].time
+        if spans and start <= spans[-1].end:
+            spans[-1] = Span(spans[-1].start, end, max(spans[-1].probability, probability))
+        else:
+            spans.append(Span(start, end, probability))
+    return spans
+
+
+def _evidence(crop: NDArray[np.uint8], heatmap: NDArray[np.float32] | None) -> Evidence:
+    packed = cv2.imencode(".jpg", crop[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, CROP_QUALITY))[1]
+    rows = () if heatmap is None else tuple(tuple(round(float(v), 4) for v in row) for row in heatmap)
+    return Evidence(packed.tobytes(), rows)

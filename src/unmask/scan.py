@@ -1,0 +1,278 @@
+"""A file in, a report out: media → faces → detector, streamed. The whole story on one page."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.detector.detector import BATCH, Detector
+from unmask.errors import TimedOutError, UnmaskError, UnreadableError, UnsupportedError
+from unmask.faces import FINDERS, FaceFinder, Use
+from unmask.faces.tracks import Tracker, look_of
+from unmask.media import Counts, Limits, Media, MediaFacts, Sampling, open_media
+from unmask.options import ScanOptions
+from unmask.people import Person, Sighting, deciding
+from unmask.types import Band, Coverage, FileFacts, Frame, Report, TrackReport, Verdict
+from unmask.version import __version__
+
+Progress = Callable[[float], None]
+"""Called with the share of the work done, in [0, 1]."""
+
+NO_VERDICT: tuple[tuple[type[UnmaskError], Verdict], ...] = (
+    (UnreadableError, Verdict.UNREADABLE),
+    (UnsupportedError, Verdict.UNSUPPORTED),
+    (TimedOutError, Verdict.TIMED_OUT),
+)
+
+
+class Scanner:
+    """Scans files one after another with the same options; networks are opened once.
+
+    Raises:
+        UnmaskError: on making it, when a model, a detector or an aggregation cannot be had. A file that
+            cannot be judged is no error but a report that says so.
+    """
+
+    def __init__(self, options: ScanOptions | None = None) -> None:
+        self.options = options or ScanOptions()
+        self.threads = self.options.threads or os.cpu_count() or 1
+        self.detector = Detector.load(
+            self.options.model, aggregation=self.options.aggregation, threads=self.threads
+        )
+        self._make_finder = FINDERS[self.options.detector]
+        self._finders: dict[Use, FaceFinder] = {}
+
+    def scan(self, path: str | Path, progress: Progress | None = None) -> Report:
+        """The report on one file; never raises for what the file is."""
+        began = time.monotonic()
+        try:
+            report = self._scan(Path(path), began, progress or (lambda _: None))
+        except UnmaskError as error:
+            verdict = next((v for kind, v in NO_VERDICT if isinstance(error, kind)), None)
+            if verdict is None:
+                raise
+            report = self._report(path, verdict, error.message, hint=error.hint)
+        return replace(report, seconds=round(time.monotonic() - began, 3))
+
+    def _scan(self, path: Path, began: float, progress: Progress) -> Report:
+        options = self.options
+        limits = Limits(
+            max_bytes=options.max_bytes, max_pixels=options.max_pixels, max_seconds=options.max_seconds
+        )
+        deadline = began + options.timeout
+        with open_media(path, limits, threads=self.threads, deadline=deadline) as media:
+            still = media.facts.kind == "image"
+            looking = _Looking(self.detector, self._finder(Use.STILL if still else Use.VIDEO), options)
+            try:
+                for frame in media.frames(Sampling(options.stride, options.frames)):
+                    looking.at(frame)
+                    progress(_share_done(frame, media.facts))
+                    if time.monotonic() > deadline:
+                        raise TimedOutError(
+                            f"not finished after {options.timeout:g} s",
+                            hint="allow more with --timeout, or look at fewer frames with --frames",
+                        )
+            finally:
+                facts, counts = _file_facts(path, media.facts), media.counts
+            looking.finish()
+            band = self.detector.band
+            tracks = looking.tracks(band)
+            coverage = looking.coverage(media.facts, counts)
+        return self._judge(path, facts, coverage, tracks, band, media)
+
+    def _judge(
+        self,
+        path: Path,
+        facts: FileFacts,
+        coverage: Coverage,
+        tracks: tuple[TrackReport, ...],
+        band: Band,
+        media: Media,
+    ) -> Report:
+        who = deciding(tracks)
+        if not coverage.frames_sampled:
+            verdict, message, hint = (
+                Verdict.UNREADABLE,
+                "not one frame could be decoded",
+                "the file is damaged: get another copy",
+            )
+        elif who is not None and who.probability is not None:
+            verdict, hint = band.verdict(who.probability), ""
+            message = _why(verdict, who, tracks, media.facts)
+        elif coverage.faces_too_small:
+            verdict = Verdict.FACE_TOO_SMALL
+            message = f"all faces are smaller than {self.options.min_face} px"
+            hint = "use a larger copy of the file, or lower --min-face and trust the answer less"
+        else:
+            verdict, message = Verdict.NO_FACE, "no face was found"
+            hint = "only faces are judged; try another --detector or a smaller --stride if there is one"
+        return self._report(
+            path,
+            verdict,
+            message,
+            hint=hint,
+            probability=who.probability if who and verdict.is_judgement else None,
+            file=facts,
+            coverage=coverage,
+            tracks=tracks,
+        )
+
+    def _report(
+        self,
+        path: str | Path,
+        verdict: Verdict,
+        message: str,
+        *,
+        hint: str = "",
+        probability: float | None = None,
+        file: FileFacts | None = None,
+        coverage: Coverage | None = None,
+        tracks: tuple[TrackReport, ...] = (),
+    ) -> Report:
+        options = tuple((f.name, str(getattr(self.options, f.name))) for f in fields(self.options))
+        return Report(
+            path=str(path),
+            verdict=verdict,
+            probability=probability,
+            message=message,
+            hint=hint,
+            file=file,
+            coverage=coverage or Coverage(),
+            tracks=tracks,
+            models=self.detector.facts,
+            band=self.detector.band,
+            aggregation=self.detector.aggregation,
+            detector=self.options.detector,
+            options=options,
+            unmask_version=__version__,
+        )
+
+    def _finder(self, use: Use) -> FaceFinder:
+        if use not in self._finders:
+            self._finders[use] = self._make_finder(self.threads, use)
+        return self._finders[use]
+
+
+class _Looking:
+    """What has been seen of one file so far. Holds at most a batch of crops and no frames."""
+
+    def __init__(self, detector: Detector, finder: FaceFinder, options: ScanOptions) -> None:
+        self.detector, self.finder, self.options = detector, finder, options
+        self.tracker = Tracker()
+        self.people: dict[int, Person] = {}
+        self.waiting: list[tuple[int, Sighting, tuple[NDArray[np.uint8], ...]]] = []
+        self.frames = self.frames_with_faces = self.judged = self.too_small = self.left_out = 0
+
+    def at(self, frame: Frame) -> None:
+        """Look at one frame."""
+        found = self.finder.find(frame.image)
+        faces = found[: self.options.max_faces]
+        self.left_out += len(found) - len(faces)
+        self.frames += 1
+        self.frames_with_faces += bool(faces)
+        crops = [self.detector.crops(frame.image, face.landmarks) for face in faces]
+        ids = self.tracker.update(faces, [look_of(crop[0]) for crop in crops], frame.time)
+        for track_id, face, crop in zip(ids, faces, crops, strict=True):
+            sighting = Sighting(frame.index, frame.time, face)
+            if face.size < self.options.min_face:
+                self.too_small += 1
+                self._person(track_id).add(sighting)
+            else:
+                self.waiting.append((track_id, sighting, crop))
+        while len(self.waiting) >= BATCH:
+            self._judge(self.waiting[:BATCH])
+            del self.waiting[:BATCH]
+
+    def finish(self) -> None:
+        """Judge what is still waiting."""
+        self._judge(self.waiting)
+        self.waiting = []
+
+    def tracks(self, band: Band) -> tuple[TrackReport, ...]:
+        """Everyone seen, in order of appearance."""
+        return tuple(self.people[i].report(self.detector, band) for i in sorted(self.people))
+
+    def coverage(self, facts: MediaFacts, counts: Counts) -> Coverage:
+        """What was looked at and what was not."""
+        notes = counts.notes
+        if self.left_out:
+            notes = (*notes, f"{self.left_out} faces beyond {self.options.max_faces} per frame left out")
+        return Coverage(
+            frames_total=facts.frame_count,
+            frames_sampled=self.frames,
+            frames_failed=counts.failed,
+            frames_with_faces=self.frames_with_faces,
+            faces_found=self.judged + self.too_small,
+            faces_judged=self.judged,
+            faces_too_small=self.too_small,
+            truncated=counts.truncated,
+            notes=notes,
+        )
+
+    def _judge(self, batch: Sequence[tuple[int, Sighting, tuple[NDArray[np.uint8], ...]]]) -> None:
+        scores = self.detector.score([crop for _, _, crop in batch])
+        for (track_id, seen, crop), score in zip(batch, scores, strict=True):
+            judged = Sighting(seen.frame, seen.time, seen.face, score.raw)
+            self._person(track_id).add_judged(judged, score, crop[0])
+        self.judged += len(batch)
+
+    def _person(self, track_id: int) -> Person:
+        if track_id not in self.people:
+            self.people[track_id] = Person(track_id, self.options.evidence)
+        return self.people[track_id]
+
+
+def expand(paths: Sequence[str | Path]) -> Iterator[Path]:
+    """The files of `paths`: a folder gives all files below it, sorted, hidden ones left out."""
+    for path in map(Path, paths):
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+
+
+def _share_done(frame: Frame, facts: MediaFacts) -> float:
+    return min(1.0, (frame.index + 1) / facts.frame_count) if facts.frame_count else 0.0
+
+
+def _why(verdict: Verdict, who: TrackReport, tracks: tuple[TrackReport, ...], facts: MediaFacts) -> str:
+    whom = "the face" if len(tracks) == 1 else f"person {who.id} of {len(tracks)}"
+    said = {
+        Verdict.FAKE: "shows traces of manipulation",
+        Verdict.REAL: "shows no traces of manipulation that this model knows",
+        Verdict.UNSURE: "cannot be told: real and fake faces both score like this",
+    }[verdict]
+    when = ""
+    if who.fake_spans and facts.kind == "video":
+        spans = [f"{span.start:.1f}-{span.end:.1f} s" for span in who.fake_spans[:3]]
+        when = " at " + ", ".join(spans) + (" and more" if len(who.fake_spans) > 3 else "")
+    return f"{whom} {said}{when}"
+
+
+def _file_facts(path: Path, facts: MediaFacts) -> FileFacts:
+    return FileFacts(
+        name=path.name,
+        size_bytes=facts.size_bytes,
+        sha256=facts.sha256,
+        kind=facts.kind,
+        container=facts.container,
+        codec=facts.codec,
+        pixel_format=facts.pixel_format,
+        width=facts.width,
+        height=facts.height,
+        frame_rate=facts.frame_rate,
+        variable_frame_rate=facts.variable_frame_rate,
+        duration=facts.duration_s,
+        frame_count=facts.frame_count,
+        rotation=facts.rotation_degrees,
+        has_audio=facts.has_audio,
+        tags=facts.tags,
+    )

@@ -1,0 +1,1 @@
+"""How networks are trained on forgeries and sent out as model files."""

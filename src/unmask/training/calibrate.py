@@ -1,0 +1,200 @@
+"""Choose the aggregation, fit the calibration and set the UNSURE band, all on `val` and nothing else.
+
+A unit is what a user gets a verdict on: one photo, or one recording of one person. Every unit counts once
+as it is and once degraded, because users' media come both ways.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from unmask.data.corpus import Sample
+from unmask.detector.aggregate import AGGREGATIONS
+from unmask.detector.card import Calibration, Figure, OperatingPoint
+from unmask.evaluation.metrics import auc, auc_estimate, macro_auc
+from unmask.training.fit import Scored
+from unmask.types import Band
+
+FALSE_ALARM_RATE = 0.05
+"""Of real units, the share that may be called FAKE; sets the upper end of the UNSURE band."""
+
+MISS_RATE = 0.05
+"""Of fake units, the share that may be called REAL; sets the lower end."""
+
+OPERATING_RATES = (0.01, 0.05, 0.10)
+
+PARTLY = 1 / 3
+"""The forged share of the partly forged recordings that the aggregation is tried on."""
+
+LEAST_FRAMES = 9
+"""Recordings with fewer frames say nothing about aggregation through time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A photo or a recording: raw scores (T,) in time, its label and where it comes from."""
+
+    scores: NDArray[np.float64]
+    fake: bool
+    method: str
+    dataset: str
+    source: str
+    recording: bool
+
+
+def units_of(scored: Scored) -> list[Unit]:
+    """The units of scored samples, in a fixed order."""
+    rows: dict[tuple[str, str, str, str], list[tuple[Sample, float]]] = defaultdict(list)
+    for sample, logit in zip(scored.samples, scored.logits, strict=True):
+        single = sample.path.name if sample.kind == "photo" else ""
+        rows[sample.dataset, sample.method, sample.source, single].append((sample, logit))
+    return [
+        Unit(
+            scores=np.array([logit for _, logit in members]),
+            fake=members[0][0].fake,
+            method=method,
+            dataset=dataset,
+            source=source,
+            recording=not single,
+        )
+        for (dataset, method, source, single), members in sorted(rows.items(), key=lambda item: item[0])
+    ]
+
+
+def aggregated(units: Iterable[Unit], aggregation: str) -> NDArray[np.float64]:
+    """One raw score per unit."""
+    aggregate = AGGREGATIONS[aggregation]
+    return np.array([aggregate(unit.scores) for unit in units])
+
+
+@dataclass(frozen=True, slots=True)
+class AggregationTrial:
+    """How an aggregation does on `val`: on whole recordings, and on real ones that are forged in part."""
+
+    name: str
+    whole: float
+    partly: float
+
+
+def try_aggregations(units: Sequence[Unit]) -> list[AggregationTrial]:
+    """All aggregations, best first by the mean of both AUCs."""
+    recordings = [u for u in units if u.recording and len(u.scores) >= LEAST_FRAMES]
+    reals = [u for u in recordings if not u.fake]
+    fakes = [u for u in recordings if u.fake]
+    partly = [_spliced(real, fake) for fake in fakes for real in reals if real.dataset == fake.dataset]
+    trials = []
+    for name in AGGREGATIONS:
+        whole = [*reals, *fakes]
+        spliced = [*reals, *partly]
+        trials.append(
+            AggregationTrial(
+                name,
+                auc([u.fake for u in whole], aggregated(whole, name)),
+                auc([u.fake for u in spliced], aggregated(spliced, name)),
+            )
+        )
+    return sorted(trials, key=lambda trial: -(trial.whole + trial.partly))
+
+
+def _spliced(real: Unit, fake: Unit) -> Unit:
+    """The real recording with its middle third taken from the fake one."""
+    count = max(1, round(len(real.scores) * PARTLY))
+    first = (len(real.scores) - count) // 2
+    scores = real.scores.copy()
+    scores[first : first + count] = np.resize(fake.scores, count)
+    return Unit(scores, True, fake.method, real.dataset, real.source, recording=True)
+
+
+def fit_calibration(units: Sequence[Unit], scores: NDArray[np.float64]) -> Calibration:
+    """Platt scaling with both labels, and within a label every data set and method, weighing alike."""
+    labels = np.array([unit.fake for unit in units])
+    weights = _weights(units)
+    fit = LogisticRegression(C=1e3).fit(scores[:, None], labels, sample_weight=weights * len(units))
+    return Calibration(scale=float(fit.coef_[0, 0]), offset=float(fit.intercept_[0]))
+
+
+def _weights(units: Sequence[Unit]) -> NDArray[np.float64]:
+    """Weights that sum to one: half each label, shared by the square root of each group's size."""
+    sizes: dict[tuple[bool, str, str], int] = defaultdict(int)
+    for unit in units:
+        sizes[unit.fake, unit.dataset, unit.method] += 1
+    roots = {key: size**0.5 for key, size in sizes.items()}
+    totals = {label: sum(root for key, root in roots.items() if key[0] is label) for label in (True, False)}
+    return np.array(
+        [
+            0.5 * roots[key] / totals[unit.fake] / sizes[key]
+            for unit in units
+            for key in [(unit.fake, unit.dataset, unit.method)]
+        ]
+    )
+
+
+def fit_band(units: Sequence[Unit], probabilities: NDArray[np.float64]) -> Band:
+    """The band between a threshold that few reals reach and one that few fakes stay under.
+
+    It always holds 0.5, however well the two are separated on `val`: elsewhere they will be less so.
+    """
+    labels = np.array([unit.fake for unit in units])
+    upper = max(0.5, _threshold(probabilities[~labels], FALSE_ALARM_RATE))
+    lower = min(0.5, float(np.quantile(probabilities[labels], MISS_RATE)))
+    return Band(
+        real_below=round(lower, 4),
+        fake_above=round(upper, 4),
+        false_alarm_rate=round(float((probabilities[~labels] >= round(upper, 4)).mean()), 4),
+        miss_rate=round(float((probabilities[labels] <= round(lower, 4)).mean()), 4),
+    )
+
+
+def operating_points(units: Sequence[Unit], probabilities: NDArray[np.float64]) -> tuple[OperatingPoint, ...]:
+    """Thresholds at false-alarm rates of 1, 5 and 10 % with the measured rates."""
+    labels = np.array([unit.fake for unit in units])
+    points = []
+    for rate in OPERATING_RATES:
+        threshold = _threshold(probabilities[~labels], rate)
+        points.append(
+            OperatingPoint(
+                threshold=round(threshold, 4),
+                false_alarm_rate=round(float((probabilities[~labels] >= threshold).mean()), 4),
+                detection_rate=round(float((probabilities[labels] >= threshold).mean()), 4),
+            )
+        )
+    return tuple(points)
+
+
+def _threshold(real: NDArray[np.float64], rate: float) -> float:
+    """The smallest threshold that at most a share `rate` of the real probabilities reaches."""
+    allowed = int(rate * len(real))
+    return float(np.nextafter(np.sort(real)[len(real) - 1 - allowed], 1.0))
+
+
+def probabilities_of(scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
+    """P(fake) of aggregated raw scores."""
+    return np.asarray(expit(calibration.scale * scores + calibration.offset), dtype=np.float64)
+
+
+def figures_of(units: Sequence[Unit], scores: NDArray[np.float64], on: str) -> tuple[Figure, ...]:
+    """AUC with its interval on photos and on recordings apart, and macro-averaged over methods."""
+    figures = []
+    for level, chosen in (("photo", False), ("recording", True)):
+        rows = [i for i, unit in enumerate(units) if unit.recording is chosen]
+        members = [units[i] for i in rows]
+        estimate = auc_estimate([u.fake for u in members], scores[rows], [u.source for u in members])
+        figures.append(Figure(on, level, *_rounded(estimate.value, estimate.low, estimate.high), len(rows)))
+    return tuple(figures)
+
+
+def macro_auc_of(units: Sequence[Unit], scores: NDArray[np.float64]) -> float:
+    """Mean over methods of the AUC against all reals."""
+    return macro_auc([u.fake for u in units], scores, [u.method for u in units])
+
+
+def _rounded(*values: float) -> tuple[float, float, float]:
+    first, second, third = (round(value, 4) for value in values)
+    return first, second, third

@@ -1,0 +1,114 @@
+"""What happens to pictures on their way to us: compression, resizing, blur, noise, light.
+
+Real and fake samples go through the same draw, so that none of it can tell them apart.
+"""
+
+from __future__ import annotations
+
+import io
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+_UPSCALERS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
+
+
+def degrade(image: Image, rng: np.random.Generator, strength: float = 1.0) -> Image:
+    """A degraded copy of `image` (RGB uint8 (H, W, 3)), same shape.
+
+    `strength` in [0, 1] scales how often each step happens; 0 returns the picture as it is. Steps in the
+    order a picture meets them: light, blur, resizing, noise, one or two compressions.
+    """
+    height, width = image.shape[:2]
+
+    def happens(probability: float) -> bool:
+        return bool(rng.random() < probability * strength)
+
+    if happens(0.5):
+        image = change_light(image, rng)
+    if happens(0.25):
+        image = blur(image, rng)
+    if happens(0.6):
+        factor = float(np.exp(rng.uniform(np.log(0.3), np.log(1.0))))
+        size = (max(16, round(width * factor)), max(16, round(height * factor)))
+        how = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_LINEAR
+        image = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+    if happens(0.2):
+        spread = rng.uniform(1, 9)
+        noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(spread)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    if happens(0.75):
+        image = compress(image, rng)
+        if happens(0.25):
+            image = compress(image, rng)
+    if image.shape[:2] != (height, width):
+        how = int(rng.choice(_UPSCALERS))
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+    return image
+
+
+def change_light(image: Image, rng: np.random.Generator) -> Image:
+    """Brightness, contrast, gamma, and at times no colour at all."""
+    levels = np.arange(256, dtype=np.float32) / 255
+    levels = levels ** rng.uniform(0.75, 1.33)
+    levels = (levels - 0.5) * rng.uniform(0.8, 1.2) + 0.5 + rng.uniform(-0.08, 0.08)
+    tables = np.stack([levels * rng.uniform(0.95, 1.05) for _ in range(3)], axis=-1)[None]
+    image = np.asarray(cv2.LUT(image, np.clip(tables * 255 + 0.5, 0, 255).astype(np.uint8)), np.uint8)
+    if rng.random() < 0.1:
+        image = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    return image
+
+
+def blur(image: Image, rng: np.random.Generator) -> Image:
+    """Out of focus, or moved while the shutter was open."""
+    if rng.random() < 0.6:
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.8)), np.uint8)
+    length = int(rng.integers(3, 9))
+    kernel = np.zeros((length, length), np.float32)
+    kernel[length // 2] = 1 / length
+    turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), rng.uniform(0, 180), 1)
+    kernel = cv2.warpAffine(kernel, turn, (length, length))
+    return np.asarray(cv2.filter2D(image, -1, kernel / max(kernel.sum(), 1e-6)), np.uint8)
+
+
+def compress(image: Image, rng: np.random.Generator) -> Image:
+    """JPEG, WebP, or one intra frame of H.264, at a quality from good to poor."""
+    way = rng.choice(("jpeg", "webp", "h264"), p=(0.5, 0.2, 0.3))
+    if way == "jpeg":
+        # The lower end is what messengers and thumbnails do.
+        return _imencode(image, ".jpg", cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 96)))
+    if way == "webp":
+        return _imencode(image, ".webp", cv2.IMWRITE_WEBP_QUALITY, int(rng.integers(30, 96)))
+    return h264(image, crf=int(rng.integers(18, 39)))
+
+
+def _imencode(image: Image, suffix: str, flag: int, quality: int) -> Image:
+    packed = cv2.imencode(suffix, image[..., ::-1], (flag, quality))[1]
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+
+
+def h264(image: Image, crf: int) -> Image:
+    """`image` as one H.264 intra frame at constant rate factor `crf` (0 to 51, larger is worse) shows it.
+
+    Sides are cropped to even numbers for 4:2:0 and filled up again by repeating the last row or column.
+    """
+    height, width = image.shape[:2]
+    even = np.ascontiguousarray(image[: height // 2 * 2, : width // 2 * 2])
+    packed = io.BytesIO()
+    with av.open(packed, "w", format="h264") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = even.shape[1], even.shape[0], "yuv420p"
+        stream.options = {"crf": str(crf), "preset": "ultrafast", "tune": "zerolatency"}
+        stream.codec_context.thread_count = 1
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+        out.mux(stream.encode(None))
+    packed.seek(0)
+    with av.open(packed, format="h264") as back:
+        back.streams.video[0].codec_context.thread_count = 1
+        decoded = next(back.decode(video=0)).to_ndarray(format="rgb24")
+    pads = ((0, height - decoded.shape[0]), (0, width - decoded.shape[1]), (0, 0))
+    return np.asarray(np.pad(decoded, pads, mode="edge"), np.uint8)

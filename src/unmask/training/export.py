@@ -1,0 +1,74 @@
+"""Write a trained network and its card as one ONNX file, and check that it still says the same."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+
+from unmask.detector.card import CARD_KEY, ModelCard
+from unmask.errors import ModelError
+from unmask.training.fit import normalise
+
+PARITY = 1e-3
+"""Largest difference allowed between the network and the file, in logits."""
+
+
+class _FromBytes(nn.Module):
+    """The network behind its normalisation: crops as bytes in, score and evidence out."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        score, evidence = self.network(normalise(crops.permute(0, 3, 1, 2)))
+        return score, evidence
+
+
+def export(network: nn.Module, card: ModelCard, path: Path) -> None:
+    """Write `network` with `card` to `path`, whole or not at all.
+
+    Raises:
+        ModelError: the written file does not give the network's scores.
+    """
+    wrapped = _FromBytes(network.eval())
+    size = card.crop.size
+    crops = torch.randint(0, 256, (4, size, size, 3), dtype=torch.uint8)
+    buffer = io.BytesIO()
+    torch.onnx.export(
+        wrapped,
+        (crops,),
+        buffer,
+        dynamo=False,  # needs no further package, and folds batch normalisation
+        input_names=["crops"],
+        output_names=["score", "evidence"],
+        dynamic_axes={name: {0: "n"} for name in ("crops", "score", "evidence")},
+        opset_version=17,
+    )
+    model = onnx.load_from_string(buffer.getvalue())
+    entry = model.metadata_props.add()
+    entry.key, entry.value = CARD_KEY, msgspec.json.encode(card).decode()
+    model.producer_name, model.doc_string = "unmask", card.description
+    data = model.SerializeToString()
+    _check(wrapped, data, crops)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+@torch.inference_mode()
+def _check(network: nn.Module, data: bytes, crops: Tensor) -> None:
+    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+    for batch in (crops, crops[:1]):
+        ours = [output.numpy() for output in network(batch)]
+        theirs = session.run(None, {"crops": batch.numpy()})
+        off = max(float(np.abs(a - np.asarray(b)).max()) for a, b in zip(ours, theirs, strict=True))
+        if off > PARITY:
+            raise ModelError(f"the exported file differs from the network by {off:.2g} in its outputs")

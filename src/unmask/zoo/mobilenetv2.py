@@ -1,0 +1,90 @@
+"""MobileNetV2 (Sandler et al., CVPR 2018): inverted residuals with linear bottlenecks.
+
+2.2 M parameters without its classifier, 300 M multiply-adds at 224 × 224. State-dict names are those of the
+widely published ImageNet weights, so that these load as they are.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+STAGES = (
+    # expansion, channels, repeats, stride of the first
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+FEATURES = 1280
+
+
+def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU6(inplace=True),
+    )
+
+
+class InvertedResidual(nn.Module):
+    """Expand, filter depth-wise, project; the input is added where shapes allow."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        layers: list[nn.Module] = [] if expansion == 1 else [_conv(inputs, hidden, kernel=1)]
+        layers += [
+            _conv(hidden, hidden, stride=stride, groups=hidden),
+            nn.Conv2d(hidden, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        ]
+        self.conv = nn.Sequential(*layers)
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv(x) if self.adds else self.conv(x)
+
+
+class MobileNetV2(nn.Module):
+    """Maps images (N, 3, S, S), normalised, to one logit each and the map it is the mean of.
+
+    `forward` returns `(logit (N,), evidence (N, S/32, S/32))`. The classifier is linear and works on
+    averaged features, so applying it before the averaging gives a class activation map (Zhou et al., CVPR
+    2016) whose mean *is* the logit: the heatmap is the decision taken apart by place, not a guess at it.
+    """
+
+    def __init__(self, dropout: float = 0.2) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = [_conv(3, 32, stride=2)]
+        channels = 32
+        for expansion, width, repeats, stride in STAGES:
+            for repeat in range(repeats):
+                blocks.append(InvertedResidual(channels, width, stride if repeat == 0 else 1, expansion))
+                channels = width
+        blocks.append(_conv(channels, FEATURES, kernel=1))
+        self.features = nn.Sequential(*blocks)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(FEATURES, 1)
+        nn.init.normal_(self.classifier.weight, std=0.01)
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.features(x)
+        evidence = torch.einsum("nchw,c->nhw", features, self.classifier.weight[0]) + self.classifier.bias
+        if not self.training:
+            return evidence.mean((1, 2)), evidence
+        pooled = self.dropout(features.mean((2, 3)))
+        return self.classifier(pooled)[:, 0], evidence
+
+    def load_imagenet(self, state: OrderedDict[str, Tensor]) -> None:
+        """Take the features from ImageNet weights; the 1000-way classifier is left out."""
+        kept = {name: value for name, value in state.items() if name.startswith("features.")}
+        missing, unexpected = self.load_state_dict(kept, strict=False)
+        if unexpected or set(missing) != {"classifier.weight", "classifier.bias"}:
+            raise ValueError(f"not MobileNetV2 weights: missing {missing}, unexpected {unexpected}")
