@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from unmask.detector.model import Model, load_model
     from unmask.errors import UnmaskError
     from unmask.options import ScanOptions
-    from unmask.scan import Scanner
+    from unmask.scanner import Scanner
     from unmask.types import Face, FaceReport, Frame, Report, TrackReport, Verdict
 
 _HOME = {
@@ -30,7 +30,7 @@ _HOME = {
     "Model": "unmask.detector.model",
     "Report": "unmask.types",
     "ScanOptions": "unmask.options",
-    "Scanner": "unmask.scan",
+    "Scanner": "unmask.scanner",
     "TrackReport": "unmask.types",
     "UnmaskError": "unmask.errors",
     "Verdict": "unmask.types",
@@ -61,7 +61,6 @@ def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'unmask' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)
-    # `unmask.scan` is the function; the module of that name would otherwise take its place once imported.
     globals()[name] = value
     return value
 

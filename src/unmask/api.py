@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unmask.options import ScanOptions
 from unmask.types import Report
+
+if TYPE_CHECKING:
+    from unmask.scanner import Scanner
 
 
 def scan(path: str | Path, **options: Any) -> Report:
@@ -57,8 +60,8 @@ def options_from(values: dict[str, Any]) -> ScanOptions:
 
 
 @functools.lru_cache(maxsize=2)
-def _scanner(options: ScanOptions) -> Any:
+def _scanner(options: ScanOptions) -> Scanner:
     # Opening networks takes longer than judging a photo; a loop over `scan` should not pay it each time.
-    from unmask.scan import Scanner
+    from unmask.scanner import Scanner
 
     return Scanner(options)

@@ -14,7 +14,7 @@ from pathlib import Path
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from unmask.options import ScanOptions
-from unmask.scan import Progress, Scanner
+from unmask.scanner import Progress, Scanner
 from unmask.types import Report, Verdict
 
 GRACE = 30.0
@@ -67,7 +67,7 @@ def _in_processes(waiting: Iterator[str | Path], options: ScanOptions, workers: 
         initializer=_open_scanner,
         initargs=[options],
     )
-    pending: deque[tuple[str | Path, ProcessFuture]] = deque()
+    pending: deque[tuple[str | Path, ProcessFuture[Report]]] = deque()
     try:
         while True:
             for path in itertools.islice(waiting, workers * AHEAD - len(pending)):
@@ -80,14 +80,13 @@ def _in_processes(waiting: Iterator[str | Path], options: ScanOptions, workers: 
             yield _result(path, future, options)
     finally:
         # Reached on Ctrl-C and when the caller stops early, too: nothing is left running.
-        pool.stop()
+        pool.stop()  # type: ignore[no-untyped-call]
         pool.join()
 
 
-def _result(path: str | Path, future: ProcessFuture, options: ScanOptions) -> Report:
+def _result(path: str | Path, future: ProcessFuture[Report], options: ScanOptions) -> Report:
     try:
-        report: Report = future.result()
-        return report
+        return future.result()
     except FutureTimeoutError:
         return Report(
             str(path),

@@ -58,9 +58,9 @@ def _option(entry: dataclasses.Field[Any], hint: Any) -> Callable[[Command], Com
     )
 
 
-def _click_type(base: type[Any], meta: Meta) -> click.ParamType:
+def _click_type(base: type[Any], meta: Meta) -> click.ParamType[Any]:
     if base is int:
-        return click.IntRange(min=meta.ge)
+        return click.IntRange(min=None if meta.ge is None else int(meta.ge))
     if base is float:
         return click.FloatRange(min=meta.gt, min_open=True) if meta.gt is not None else click.FLOAT
     return click.STRING

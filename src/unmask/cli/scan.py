@@ -40,7 +40,7 @@ def command(
     one without a verdict; 2 wrong use; 130 stopped by Ctrl-C.
     """
     from unmask.many import scan_many
-    from unmask.scan import expand
+    from unmask.scanner import expand
 
     options = from_options(ScanOptions, values)
     files = list(expand(paths))
@@ -107,10 +107,11 @@ class _Targets:
         """A page that leads to all pages, where there is a folder of them."""
         if self.path is None or not self.is_folder or self.suffix != ".html":
             return
+        from unmask.report.atomic import write
         from unmask.report.html import render_index
 
         page = render_index([(report, name) for name, report in self.taken.items()])
-        (self.path / "index.html").write_text(page, encoding="utf-8")
+        write(self.path / "index.html", page.encode())
 
 
 def _write(report: Report, pages: _Targets, videos: _Targets) -> None:
@@ -128,8 +129,8 @@ def _write(report: Report, pages: _Targets, videos: _Targets) -> None:
 def _print_json(report: Report) -> None:
     from unmask.report import to_json
 
-    click.get_binary_stream("stdout").write(to_json(report) + b"\n")
-    click.get_binary_stream("stdout").flush()
+    # As text, so that whoever runs the command line inside a program can catch it like any output.
+    print(to_json(report, indent=None).decode(), flush=True)
 
 
 def _print_table(reports: list[Report]) -> None:

@@ -64,14 +64,13 @@ def load_model(name: str | Path, *, threads: int = 1) -> Model:
     Raises:
         ModelError: no such name or file, or the file is not a model with a card.
     """
-    if str(name) in SHIPPED:
-        data = (resources.files("unmask.detector") / "models" / f"{name}.onnx").read_bytes()
-        return Model(data, f"model {name!r}", threads)
-    path = Path(name)
+    shipped = str(name) in SHIPPED
+    path = resources.files("unmask.detector") / "models" / f"{name}.onnx" if shipped else Path(name)
     try:
-        return Model(path.read_bytes(), str(path), threads)
+        data = path.read_bytes()
     except OSError as error:
         raise ModelError(
             f"there is no model {str(name)!r}",
             hint=f"give the path of a .onnx file or one of: {', '.join(SHIPPED)}",
         ) from error
+    return Model(data, f"model {name!r}" if shipped else str(name), threads)

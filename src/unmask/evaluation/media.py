@@ -57,7 +57,7 @@ def evaluate(
     if out is not None:
         _write_scores(out, media, reports)
     lines = [
-        "| kind | data set | real | fake | judged | AUC [95 %] | real called FAKE | fake called REAL | UNSURE |",
+        "| kind | data set | real | fake | judged | AUC [95 %] | real → FAKE | fake → REAL | UNSURE |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     pairs = list(zip(media, reports, strict=True))
@@ -91,8 +91,8 @@ def _row(kind: str, dataset: str, chosen: Sequence[Pair], of_kind: Sequence[Pair
     everyone = [*real, *fake]
     seen = sum(verdict.is_judgement for verdict in everyone)
     return (
-        f"| {kind} | {dataset} | {len(real)} | {len(fake)} | {seen} of {len(everyone)} | {figure} "
-        f"| {_share(real, Verdict.FAKE)} | {_share(fake, Verdict.REAL)} | {_share(everyone, Verdict.UNSURE)} |"
+        f"| {kind} | {dataset} | {len(real)} | {len(fake)} | {seen} of {len(everyone)} | {figure} | "
+        f"{_share(real, Verdict.FAKE)} | {_share(fake, Verdict.REAL)} | {_share(everyone, Verdict.UNSURE)} |"
     )
 
 

@@ -3,8 +3,8 @@
 After Shiohara & Yamasaki, "Detecting Deepfakes with Self-Blended Images" (CVPR 2022): two copies of one face,
 one of them changed in colour and sharpness, moved a little, and blended back through a soft, deformed face
 mask. What is left are the traces that every swap has (a seam, two colour statistics, two resolutions) and
-none of the traces of one generator. Where the paper takes the hull of 68 landmarks, this takes outlines drawn
-in the frame that five landmarks span, in several shapes, so that mouth-only and eyes-only forgeries occur too.
+none of the traces of one generator. Where the paper takes the hull of 68 landmarks, this takes outlines
+drawn in the frame that five landmarks span, in several shapes, so that forged mouths and eyes occur too.
 """
 
 from __future__ import annotations
@@ -104,21 +104,25 @@ def _soft_mask(
     points = outline_points(frame, landmarks, outline, rng) * (fx, fy)
     hard = np.zeros((MASK_SIZE, MASK_SIZE), dtype=np.uint8)
     cv2.fillConvexPoly(hard, cv2.convexHull(points.astype(np.float32)).round().astype(np.int32), 255)
-    soft = hard.astype(np.float32) / 255
+    soft: Mask = np.asarray(hard / 255, np.float32)
     unit = frame.scale * math.sqrt(fx * fy)
     waves = rng.normal(0.0, 0.05 * unit, (2, 5, 5)).astype(np.float32)
     grid_y, grid_x = np.mgrid[0:MASK_SIZE, 0:MASK_SIZE].astype(np.float32)
     shift_x, shift_y = (cv2.resize(w, (MASK_SIZE, MASK_SIZE), interpolation=cv2.INTER_CUBIC) for w in waves)
-    soft = cv2.remap(soft, grid_x + shift_x, grid_y + shift_y, cv2.INTER_LINEAR)
-    first = rng.uniform(0.01, 0.09) * unit
-    soft = cv2.GaussianBlur(soft, (0, 0), max(first, 0.4))
+    soft = np.asarray(cv2.remap(soft, grid_x + shift_x, grid_y + shift_y, cv2.INTER_LINEAR), np.float32)
+    soft = _blurred(soft, rng.uniform(0.01, 0.09) * unit)
     if rng.random() < 0.5:
         # Keep the inside only: the edge then lies within the face, as swaps that erode their mask have it.
-        eroded = np.where(soft > rng.uniform(0.6, 0.98), soft, 0).astype(np.float32)
+        eroded = np.where(soft > rng.uniform(0.6, 0.98), soft, np.float32(0))
         if eroded.sum() > LEAST_KEPT * soft.sum():
-            soft = cv2.GaussianBlur(eroded, (0, 0), max(rng.uniform(0.005, 0.05) * unit, 0.4))
-    soft = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(soft * rng.choice(BLEND_RATIOS), 0, 1).astype(np.float32)
+            soft = _blurred(eroded, rng.uniform(0.005, 0.05) * unit)
+    large = np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(np.clip(large * rng.choice(BLEND_RATIOS), 0, 1), np.float32)
+
+
+def _blurred(mask: Mask, spread: float) -> Mask:
+    """`mask` under a Gaussian of `spread` pixels, at least enough to soften the steps of the grid."""
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), max(spread, 0.4)), np.float32)
 
 
 def _change_look(image: Image, frame: FaceFrame, rng: np.random.Generator) -> Image:

@@ -71,8 +71,8 @@ def blur(image: Image, rng: np.random.Generator) -> Image:
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1 / length
     turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), rng.uniform(0, 180), 1)
-    kernel = cv2.warpAffine(kernel, turn, (length, length))
-    return np.asarray(cv2.filter2D(image, -1, kernel / max(kernel.sum(), 1e-6)), np.uint8)
+    turned = np.asarray(cv2.warpAffine(kernel, turn, (length, length)), np.float32)
+    return np.asarray(cv2.filter2D(image, -1, turned / max(float(turned.sum()), 1e-6)), np.uint8)
 
 
 def compress(image: Image, rng: np.random.Generator) -> Image:
@@ -88,7 +88,7 @@ def compress(image: Image, rng: np.random.Generator) -> Image:
 
 def _imencode(image: Image, suffix: str, flag: int, quality: int) -> Image:
     packed = cv2.imencode(suffix, image[..., ::-1], (flag, quality))[1]
-    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
 def h264(image: Image, crf: int) -> Image:
@@ -107,7 +107,7 @@ def h264(image: Image, crf: int) -> Image:
         out.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
         out.mux(stream.encode(None))
     packed.seek(0)
-    with av.open(packed, format="h264") as back:
+    with av.open(packed, "r", format="h264") as back:
         back.streams.video[0].codec_context.thread_count = 1
         decoded = next(back.decode(video=0)).to_ndarray(format="rgb24")
     pads = ((0, height - decoded.shape[0]), (0, width - decoded.shape[1]), (0, 0))

@@ -45,7 +45,7 @@ def export(network: nn.Module, card: ModelCard, path: Path) -> None:
     torch.onnx.export(
         wrapped,
         (crops,),
-        buffer,
+        buffer,  # type: ignore[arg-type]
         dynamo=False,  # needs no further package, and folds batch normalisation
         input_names=["crops"],
         output_names=["score", "evidence"],

@@ -88,7 +88,8 @@ class Fit:
             raise DataError("`val` needs real and fake samples", hint="nothing can be chosen without it")
         schedule = recipe.schedule
         torch.manual_seed(recipe.seed)
-        self.network = build(recipe).to(memory_format=torch.channels_last)
+        self.network = build(recipe)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=schedule.rate, weight_decay=schedule.weight_decay
@@ -152,7 +153,7 @@ class Fit:
             logits, _ = self.network(images)
         loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), smooth)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         # Early on the average would remember the start for too long.

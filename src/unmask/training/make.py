@@ -83,8 +83,9 @@ def _training_data(samples: Sequence[Sample], recipe: Recipe) -> str:
     methods = len({s.method for s in fake})
     datasets = len({s.dataset for s in samples})
     return (
-        f"{len(real)} real and {len(fake)} fake face crops of {methods} methods from {datasets} public research "
-        f"data sets; {recipe.mix.self_blended:.0%} of the fakes drawn in training were self-blended real faces."
+        f"{len(real)} real and {len(fake)} fake face crops of {methods} methods from {datasets} public "
+        f"research data sets; {recipe.mix.self_blended:.0%} of the fakes drawn in training were self-blended "
+        "real faces."
     )
 
 

@@ -54,7 +54,7 @@ class Draws:
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         if not samples:
-            raise DataError("one of the two labels has no samples", hint="training needs real and fake faces")
+            raise DataError("a label has no samples", hint="training needs real and fake faces")
         groups: dict[tuple[str, str], dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
         for sample in samples:
             groups[sample.dataset, sample.method][sample.source].append(sample)

@@ -1,0 +1,113 @@
+"""The file itself once more, with a box, a number and P(fake) at every face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unmask.errors import UnmaskError, UnreadableError
+from unmask.report.atomic import replacing
+from unmask.report.canvas import RgbCanvas
+from unmask.report.marks import caption_of, draw
+from unmask.report.positions import Marked
+from unmask.report.video import COMMENT, FORMATS, Annotated, Progress, write_video
+from unmask.types import Report
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+STILLS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+"""Ending → Pillow's name of the format."""
+
+STILL_QUALITY = 92
+
+
+def annotate(
+    media_path: str | Path, report: Report, out_path: str | Path, progress: Progress | None = None
+) -> Annotated:
+    """Write the image or video at `media_path` with what `report` says of it drawn in.
+
+    Video becomes H.264 in .mp4, .mov or .mkv with the times and the sound it had; frames that do not decode
+    are left out. Images become .png, .jpg or .webp. `progress` is called with the share of the work done, in
+    [0, 1]. The file is written whole or not at all.
+
+    Raises:
+        UnmaskError: an ending that does not fit, output and input are the same file, the report is about
+            another file, or a file cannot be read or written.
+    """
+    source, target = Path(media_path), Path(out_path)
+    still = _is_still(report, target)
+    _check(source, report, target, still)
+    with replacing(target) as temporary:
+        if still:
+            return _write_still(source, report, temporary, target)
+        return write_video(source, report, temporary, target, progress or (lambda _: None))
+
+
+def _is_still(report: Report, target: Path) -> bool:
+    if report.file is not None and report.file.kind:
+        return report.file.kind == "image"
+    return target.suffix.lower() in STILLS
+
+
+def _check(source: Path, report: Report, target: Path, still: bool) -> None:
+    """Refuse what could only end in a wrong or lost file."""
+    endings = STILLS if still else FORMATS
+    if target.suffix.lower() not in endings:
+        raise UnmaskError(
+            f"an annotated {'image' if still else 'video'} cannot be written to {target.name!r}",
+            hint=f"end the name in {', '.join(endings)}",
+        )
+    if not source.is_file():
+        raise UnreadableError(f"there is no file {str(source)!r}", hint="give the file that was scanned")
+    if target.exists() and target.samefile(source):
+        raise UnmaskError(
+            f"{str(target)!r} is the input itself", hint="give another name: the input is never overwritten"
+        )
+    if report.file is not None and report.file.size_bytes != source.stat().st_size:
+        raise UnmaskError(
+            f"the report is not about {source.name!r}: its file had {report.file.size_bytes:,} bytes",
+            hint="scan the file again",
+        )
+
+
+def _write_still(source: Path, report: Report, temporary: Path, wanted: Path) -> Annotated:
+    from PIL import Image, ImageOps, PngImagePlugin
+
+    try:
+        with Image.open(source) as stored:
+            upright = ImageOps.exif_transpose(stored)
+            image = np.array(_on_white(upright), dtype=np.uint8)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadableError(
+            f"{source.name}: cannot be read as an image: {error}", hint="convert it to PNG or JPEG first"
+        ) from error
+    marks = [
+        Marked(track.id, face.box, face.verdict, face.probability)
+        for track in report.tracks
+        for face in track.faces
+    ]
+    draw(RgbCanvas(image), marks, caption_of(report))
+    drawn = Image.fromarray(image)
+    match STILLS[wanted.suffix.lower()]:
+        case "PNG":
+            info = PngImagePlugin.PngInfo()
+            info.add_text("Comment", COMMENT)
+            drawn.save(temporary, "PNG", pnginfo=info)
+        case "JPEG":
+            drawn.save(temporary, "JPEG", quality=STILL_QUALITY, subsampling=0, comment=COMMENT)
+        case other:
+            drawn.save(temporary, other, quality=STILL_QUALITY)
+    return Annotated(wanted, frames=1)
+
+
+def _on_white(picture: Picture) -> Picture:
+    """`picture` as RGB; where it lets through, white shows."""
+    from PIL import Image
+
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")

@@ -1,0 +1,135 @@
+"""The command line: exit codes by the documented rule, results on stdout, talk on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from unmask.cli import main
+
+
+@pytest.fixture
+def run(
+    make_model: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs `unmask scan` with the toy model in this process: (exit code, stdout, stderr)."""
+    model = str(make_model())
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exit_:
+            main(["scan", *map(str, arguments), "--model", model, "--workers", "0"])
+        out, err = capsys.readouterr()
+        assert isinstance(exit_.value.code, int)
+        return exit_.value.code, out, err
+
+    return call
+
+
+@pytest.fixture
+def bright(photo: NDArray[np.uint8], tmp_path: Path) -> Path:
+    """A picture the toy model calls FAKE."""
+    path = tmp_path / "bright.png"
+    Image.fromarray(np.clip(photo.astype(int) + 60, 0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def dark(photo: NDArray[np.uint8], tmp_path: Path) -> Path:
+    """A picture the toy model calls REAL."""
+    path = tmp_path / "dark.png"
+    Image.fromarray(photo // 2).save(path)
+    return path
+
+
+def test_exit_code_says_the_gravest_verdict(
+    run: Callable[..., tuple[int, str, str]], bright: Path, dark: Path, photo_path: Path, tmp_path: Path
+) -> None:
+    absent = tmp_path / "absent.jpg"
+    assert run(dark)[0] == 0
+    assert run(dark, bright, absent)[0] == 1
+    assert run(dark, photo_path, absent)[0] == 3
+    assert run(dark, absent)[0] == 4
+
+
+def test_json_is_one_object_a_line_on_stdout(
+    run: Callable[..., tuple[int, str, str]], bright: Path, dark: Path
+) -> None:
+    _, out, _ = run(bright, dark, "--json")
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert (first["verdict"], second["verdict"]) == ("FAKE", "REAL")
+    assert first["schema_version"] == "1.0"
+    assert all(face["evidence"] is None for track in first["tracks"] for face in track["faces"])
+
+
+def test_html_of_one_file_is_a_page_and_of_several_a_folder_with_an_index(
+    run: Callable[..., tuple[int, str, str]], bright: Path, dark: Path, tmp_path: Path
+) -> None:
+    run(bright, "--html", tmp_path / "one.html")
+    assert "<html" in (tmp_path / "one.html").read_text(encoding="utf-8")
+    run(bright, dark, bright, "--html", tmp_path / "out")
+    pages = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert pages == ["bright-2.png.html", "bright.png.html", "dark.png.html", "index.html"]
+    index = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert all(name in index for name in pages[:3])
+
+
+def test_one_page_for_several_files_is_wrong_use(
+    run: Callable[..., tuple[int, str, str]], bright: Path, dark: Path, tmp_path: Path
+) -> None:
+    code, _, err = run(bright, dark, "--html", tmp_path / "one.html")
+    assert code == 2
+    assert "hint:" in err
+
+
+def test_annotated_video_is_written(
+    run: Callable[..., tuple[int, str, str]], video_path: Path, tmp_path: Path
+) -> None:
+    run(video_path, "--annotate", tmp_path / "out.mp4")
+    assert (tmp_path / "out.mp4").stat().st_size > 10_000
+
+
+def test_wrong_use_is_told_with_exit_code_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for arguments in (
+        ["scan"],
+        ["scan", "x", "--stride", "0"],
+        ["scan", "x", "--model", "nonesuch"],
+        ["scan", str(tmp_path)],
+        ["nonesuch"],
+    ):
+        with pytest.raises(SystemExit) as exit_:
+            main(arguments)
+        assert exit_.value.code == 2, arguments
+        assert capsys.readouterr().err
+
+
+def test_every_option_of_a_scan_is_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    import dataclasses
+
+    from unmask.options import ScanOptions
+
+    with pytest.raises(SystemExit):
+        main(["scan", "--help"])
+    text = capsys.readouterr().out
+    for entry in dataclasses.fields(ScanOptions):
+        assert "--" + entry.name.replace("_", "-") in text
+
+
+def test_models_lists_and_shows_cards(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["models"])
+    assert "fast" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["models", "fast"])
+    assert json.loads(capsys.readouterr().out)["format"] == "unmask-model/1"
+
+
+def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["schema"])
+    assert json.loads(capsys.readouterr().out)["$schema"].endswith("2020-12/schema")
