@@ -34,7 +34,8 @@ class ScanOptions:
     threads: Annotated[int, Meta(ge=0, description="Threads to use; 0 is one per core.")] = 0
     timeout: Annotated[float, Meta(gt=0, description="Give up on a file after this many seconds.")] = 1800.0
     max_bytes: Annotated[int, Meta(ge=1, description="Refuse larger files.")] = 4 * 1024**3
-    max_pixels: Annotated[int, Meta(ge=1, description="Refuse pictures or frames of more pixels.")] = (
-        100_000_000
-    )
+    max_pixels: Annotated[int, Meta(ge=1, description="Refuse stills of more pixels.")] = 100_000_000
+    max_frame_pixels: Annotated[
+        int, Meta(ge=1, description="Refuse videos whose frames have more pixels; the default is 8K.")
+    ] = 8192 * 4320
     max_seconds: Annotated[float, Meta(gt=0, description="Refuse longer videos.")] = 4 * 3600.0

@@ -15,7 +15,7 @@ from unmask.detector.detector import BATCH, Detector
 from unmask.errors import TimedOutError, UnmaskError, UnreadableError, UnsupportedError
 from unmask.faces import FINDERS, FaceFinder, Use
 from unmask.faces.tracks import Tracker, look_of
-from unmask.media import Counts, Limits, Media, MediaFacts, Sampling, open_media
+from unmask.media import Counts, Limits, MediaFacts, Sampling, open_media
 from unmask.options import ScanOptions
 from unmask.people import Person, Sighting, deciding
 from unmask.types import Band, Coverage, FileFacts, Frame, Report, TrackReport, Verdict
@@ -63,48 +63,39 @@ class Scanner:
     def _scan(self, path: Path, began: float, progress: Progress) -> Report:
         options = self.options
         limits = Limits(
-            max_bytes=options.max_bytes, max_pixels=options.max_pixels, max_seconds=options.max_seconds
+            max_bytes=options.max_bytes,
+            max_pixels=options.max_pixels,
+            max_frame_pixels=options.max_frame_pixels,
+            max_seconds=options.max_seconds,
         )
         deadline = began + options.timeout
         with open_media(path, limits, threads=self.threads, deadline=deadline) as media:
             still = media.facts.kind == "image"
             looking = _Looking(self.detector, self._finder(Use.STILL if still else Use.VIDEO), options)
-            try:
-                for frame in media.frames(Sampling(options.stride, options.frames)):
-                    looking.at(frame)
-                    progress(_share_done(frame, media.facts))
-                    if time.monotonic() > deadline:
-                        raise TimedOutError(
-                            f"not finished after {options.timeout:g} s",
-                            hint="allow more with --timeout, or look at fewer frames with --frames",
-                        )
-            finally:
-                facts, counts = _file_facts(path, media.facts), media.counts
+            for frame in media.frames(Sampling(options.stride, options.frames)):
+                looking.at(frame)
+                progress(_share_done(frame, media.facts))
+                if time.monotonic() > deadline:
+                    raise TimedOutError(
+                        f"not finished after {options.timeout:g} s",
+                        hint="allow more with --timeout, or look at fewer frames with --frames",
+                    )
             looking.finish()
-            band = self.detector.band
-            tracks = looking.tracks(band)
-            coverage = looking.coverage(media.facts, counts)
-        return self._judge(path, facts, coverage, tracks, band, media)
+            tracks = looking.tracks(self.detector.band)
+            coverage = looking.coverage(media.facts, media.counts)
+        return self._judge(path, media.facts, coverage, tracks)
 
     def _judge(
         self,
         path: Path,
-        facts: FileFacts,
+        facts: MediaFacts,
         coverage: Coverage,
         tracks: tuple[TrackReport, ...],
-        band: Band,
-        media: Media,
     ) -> Report:
         who = deciding(tracks)
-        if not coverage.frames_sampled:
-            verdict, message, hint = (
-                Verdict.UNREADABLE,
-                "not one frame could be decoded",
-                "the file is damaged: get another copy",
-            )
-        elif who is not None and who.probability is not None:
-            verdict, hint = band.verdict(who.probability), ""
-            message = _why(verdict, who, tracks, media.facts)
+        if who is not None and who.probability is not None:
+            verdict, hint = self.detector.band.verdict(who.probability), ""
+            message = _why(verdict, who, tracks, facts)
         elif coverage.faces_too_small:
             verdict = Verdict.FACE_TOO_SMALL
             message = f"all faces are smaller than {self.options.min_face} px"
@@ -118,7 +109,7 @@ class Scanner:
             message,
             hint=hint,
             probability=who.probability if who and verdict.is_judgement else None,
-            file=facts,
+            file=_file_facts(path, facts),
             coverage=coverage,
             tracks=tracks,
         )

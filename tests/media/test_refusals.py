@@ -127,7 +127,7 @@ def write_sound(path: Path, *, cover: bool) -> None:
 def test_limits_name_the_option_that_raises_them(make_clip: MakeClip, tmp_path: Path) -> None:
     path = make_clip("clip.mp4", Clip(frames=50))
     assert "--max-bytes" in refusal(path, UnsupportedError, Limits(max_bytes=1000))
-    assert "--max-pixels" in refusal(path, UnsupportedError, Limits(max_frame_pixels=1000))
+    assert "--max-frame-pixels" in refusal(path, UnsupportedError, Limits(max_frame_pixels=1000))
     assert "--max-seconds" in refusal(path, UnsupportedError, Limits(max_seconds=1.5))
     animation = tmp_path / "long.gif"
     plates = [Image.new("L", (8, 8), shade) for shade in (0, 99)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def command(
     with _progress(len(files), quiet=as_json) as (in_file, file_done):
         for report in scan_many(files, options, workers=workers, progress=in_file):
             reports.append(report)
-            _write(report, pages, videos)
+            _write(report, pages, videos, in_file)
             if as_json:
                 _print_json(report)
             file_done()
@@ -114,7 +114,7 @@ class _Targets:
         write(self.path / "index.html", page.encode())
 
 
-def _write(report: Report, pages: _Targets, videos: _Targets) -> None:
+def _write(report: Report, pages: _Targets, videos: _Targets, progress: Callable[[float], None]) -> None:
     page = pages.of(report)
     if page is not None:
         report.save(page)
@@ -123,7 +123,7 @@ def _write(report: Report, pages: _Targets, videos: _Targets) -> None:
 
         target = videos.of(report)
         assert target is not None
-        annotate(report.path, report, target)
+        annotate(report.path, report, target, progress)
 
 
 def _print_json(report: Report) -> None:

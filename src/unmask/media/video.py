@@ -203,7 +203,7 @@ def _refuse_large(stream: VideoStream, limits: Limits, name: str) -> None:
     if width * height > limits.max_frame_pixels:
         raise UnsupportedError(
             f"{name}: frames of {width}x{height} are more than {limits.max_frame_pixels} pixels",
-            hint="raise --max-pixels if you trust the file",
+            hint="raise --max-frame-pixels if you trust the file",
         )
 
 

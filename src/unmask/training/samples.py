@@ -69,7 +69,7 @@ class Draws:
 
 
 class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
-    """An endless training set cut to `length`: item i is the same crop and label for the same seed, always."""
+    """An endless training set cut to `length`; item i is a function of the seed and i alone."""
 
     def __init__(self, samples: Sequence[Sample], spec: CropSpec, mix: Mix, length: int, seed: int) -> None:
         self.real = Draws([s for s in samples if not s.fake])

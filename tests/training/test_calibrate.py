@@ -1,0 +1,59 @@
+"""Calibration and band, on scores whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the lab is not installed")
+
+from unmask.training import calibrate
+from unmask.training.calibrate import Unit
+
+
+def units(rng: np.random.Generator, count: int = 2000) -> list[Unit]:
+    """Photos whose true log-odds of being fake are 2 × score - 1, half of them fake."""
+    found: dict[bool, list[Unit]] = {True: [], False: []}
+    while min(map(len, found.values())) < count // 2:
+        score = rng.normal(0.5, 1.5)
+        fake = bool(rng.random() < 1 / (1 + np.exp(-(2 * score - 1))))
+        found[fake].append(Unit(np.array([score]), fake, "m", "d", str(score), recording=False))
+    return found[True][: count // 2] + found[False][: count // 2]
+
+
+def test_calibration_finds_the_true_log_odds() -> None:
+    sample = units(np.random.default_rng(0), 8000)
+    fit = calibrate.fit_calibration(sample, calibrate.aggregated(sample, "mean"))
+    assert fit.scale == pytest.approx(2.0, rel=0.1)
+    assert fit.offset == pytest.approx(-1.0, abs=0.15)
+
+
+def test_band_keeps_its_rates_and_holds_one_half() -> None:
+    sample = units(np.random.default_rng(1))
+    scores = calibrate.aggregated(sample, "mean")
+    chances = calibrate.probabilities_of(scores, calibrate.fit_calibration(sample, scores))
+    band = calibrate.fit_band(sample, chances)
+    assert band.real_below < 0.5 < band.fake_above
+    labels = np.array([unit.fake for unit in sample])
+    assert (chances[~labels] >= band.fake_above).mean() <= calibrate.FALSE_ALARM_RATE + 1e-3
+    assert (chances[labels] <= band.real_below).mean() <= calibrate.MISS_RATE + 2e-3
+
+
+def test_operating_points_say_what_was_measured_at_them() -> None:
+    sample = units(np.random.default_rng(2))
+    chances = calibrate.aggregated(sample, "mean")
+    labels = np.array([unit.fake for unit in sample])
+    for point, rate in zip(calibrate.operating_points(sample, chances), (0.01, 0.05, 0.1), strict=True):
+        assert point.false_alarm_rate <= rate
+        assert (chances[labels] >= point.threshold).mean() == pytest.approx(point.detection_rate, abs=2e-3)
+
+
+def test_partly_forged_recordings_favour_an_aggregation_that_sees_a_stretch() -> None:
+    rng = np.random.default_rng(3)
+    recordings = [
+        Unit(rng.normal(2.0 if fake else 0.0, 1.0, 60), fake, "m", "d", f"{fake}{i}", recording=True)
+        for fake in (True, False)
+        for i in range(8)
+    ]
+    trials = {trial.name: trial for trial in calibrate.try_aggregations(recordings)}
+    assert trials["window"].partly > trials["median"].partly

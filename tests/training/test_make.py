@@ -1,0 +1,105 @@
+"""The whole way on a toy corpus: train, stop, go on, calibrate, export, scan."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+torch = pytest.importorskip("torch", reason="the lab is not installed")
+
+from unmask.detector.model import load_model
+from unmask.faces.crop import cut
+from unmask.options import ScanOptions
+from unmask.scanner import Scanner
+from unmask.training.fit import Fit
+from unmask.training.make import make
+from unmask.training.recipe import read_recipe
+
+MARKS = ((82.6, 71.1), (126.5, 74.0), (102.7, 94.5), (82.9, 111.8), (120.8, 113.9))
+RECIPE = """
+name: toy
+network: mobilenetv2
+description: a toy
+licence: none
+limits: [a toy]
+crop: {size: 64, margin: 1.25}
+mix: {real: 0.5, self_blended: 0.5, strength: 0.2}
+schedule: {steps: 4, batch: 4, warm_up: 1, validate_every: 2, bfloat16: false}
+"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path, photo: NDArray[np.uint8]) -> tuple[Path, Path]:
+    """(recipe, corpus): photos and recordings of one face, the fakes tinted."""
+    face = photo[30:231, 120:321]
+    rows = []
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for label in ("real", "fake"):
+            for number in range(14):
+                name = f"{split}-{label}-{number}.png"
+                image = face.astype(int) + rng.integers(-20, 20, 3) + (40 if label == "fake" else 0)
+                (tmp_path / "corpus" / "train").mkdir(parents=True, exist_ok=True)
+                pixels = np.clip(image, 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "corpus" / "train" / name)
+                kind = "photo" if number < 4 else "frame"
+                source = f"{split}{label}{number if kind == 'photo' else 'clip'}"
+                row = {"file": name, "split": split, "label": label, "dataset": "d", "kind": kind}
+                row |= {"method": "tint" if label == "fake" else "", "source": source}
+                row |= {f"lm{i}{axis}": MARKS[i][j] for i in range(5) for j, axis in enumerate("xy")}
+                rows.append(row)
+    with (tmp_path / "corpus" / "train.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    recipe = tmp_path / "toy.yaml"
+    recipe.write_text(RECIPE)
+    return recipe, tmp_path / "corpus"
+
+
+def test_recipe_becomes_a_model_that_scans(
+    toy: tuple[Path, Path], tmp_path: Path, photo_path: Path, photo: NDArray[np.uint8]
+) -> None:
+    said: list[str] = []
+    path = make(*toy, tmp_path / "run", say=said.append)
+    model = load_model(path)
+    assert model.card.name == "toy"
+    assert model.card.training_data
+    crop = cut(photo, MARKS, model.card.crop)
+    scores = model.score(np.stack([crop, crop]))
+    assert scores.evidence is not None
+    assert scores.evidence.mean(axis=(1, 2)) == pytest.approx(scores.raw, abs=1e-4)
+    report = Scanner(ScanOptions(model=(str(path),))).scan(photo_path)
+    assert report.verdict.is_judgement
+    assert any("AUC" in line for line in said)
+
+
+def test_stopped_training_goes_on_to_the_same_weights(toy: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe_path, corpus = toy
+    from unmask.data.corpus import read_corpus
+
+    recipe, samples = read_recipe(recipe_path), read_corpus(corpus)
+    straight = Fit(recipe, samples, tmp_path / "straight")
+    straight.run(workers=0)
+
+    class Stopped(Exception):
+        """Stands in for a kill between two steps."""
+
+    def stop(step: int, _steps: int, _message: str) -> None:
+        if step == 3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        Fit(recipe, samples, tmp_path / "stopped").run(stop, workers=0)
+    again = Fit(recipe, samples, tmp_path / "stopped")
+    assert again.step == 2
+    again.run(workers=0)
+    for ours, theirs in zip(
+        again.average.state_dict().values(), straight.average.state_dict().values(), strict=True
+    ):
+        assert torch.equal(ours, theirs)
