@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("sklearn", reason="the lab is not installed")
-
 from unmask.errors import DataError
 from unmask.evaluation.metrics import auc, auc_estimate, macro_auc
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="the lab is not installed")
-
 from unmask.training import calibrate
 from unmask.training.calibrate import Unit
 

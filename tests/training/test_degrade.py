@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
-
-pytest.importorskip("torch", reason="the lab is not installed")
 
 from unmask.training.degrade import degrade, h264
 

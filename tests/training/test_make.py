@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
-
-torch = pytest.importorskip("torch", reason="the lab is not installed")
 
 from unmask.detector.model import load_model
 from unmask.faces.crop import cut
@@ -87,14 +86,14 @@ def test_stopped_training_goes_on_to_the_same_weights(toy: tuple[Path, Path], tm
     straight = Fit(recipe, samples, tmp_path / "straight")
     straight.run(workers=0)
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         """Stands in for a kill between two steps."""
 
     def stop(step: int, _steps: int, _message: str) -> None:
         if step == 3:
-            raise Stopped
+            raise StoppedError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         Fit(recipe, samples, tmp_path / "stopped").run(stop, workers=0)
     again = Fit(recipe, samples, tmp_path / "stopped")
     assert again.step == 2

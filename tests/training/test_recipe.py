@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("torch", reason="the lab is not installed")
-
 from tests.conftest import ROOT
+
 from unmask.errors import DataError
 from unmask.training.recipe import read_recipe
 

@@ -142,7 +142,8 @@ def fit_band(units: Sequence[Unit], probabilities: NDArray[np.float64]) -> Band:
     It always holds 0.5, however well the two are separated on `val`: elsewhere they will be less so.
     """
     labels = np.array([unit.fake for unit in units])
-    upper = max(0.5, _threshold(probabilities[~labels], FALSE_ALARM_RATE))
+    # Rounded up, so that the promised rate holds for the rounded threshold as well.
+    upper = max(0.5, _threshold(probabilities[~labels], FALSE_ALARM_RATE) + 5e-5)
     lower = min(0.5, float(np.quantile(probabilities[labels], MISS_RATE)))
     return Band(
         real_below=round(lower, 4),

@@ -38,7 +38,8 @@ def export(network: nn.Module, card: ModelCard, path: Path) -> None:
     Raises:
         ModelError: the written file does not give the network's scores.
     """
-    wrapped = _FromBytes(network.eval())
+    # The wrapper too: the exporter puts everything back into the mode the outermost module was in.
+    wrapped = _FromBytes(network).eval()
     size = card.crop.size
     crops = torch.randint(0, 256, (4, size, size, 3), dtype=torch.uint8)
     buffer = io.BytesIO()

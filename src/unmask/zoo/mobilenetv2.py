@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import torch
 from torch import Tensor, nn
 
 STAGES = (
@@ -76,7 +75,8 @@ class MobileNetV2(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features = self.features(x)
-        evidence = torch.einsum("nchw,c->nhw", features, self.classifier.weight[0]) + self.classifier.bias
+        kernel = self.classifier.weight[:, :, None, None]
+        evidence = nn.functional.conv2d(features, kernel, self.classifier.bias)[:, 0]
         if not self.training:
             return evidence.mean((1, 2)), evidence
         pooled = self.dropout(features.mean((2, 3)))
