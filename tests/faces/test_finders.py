@@ -83,7 +83,7 @@ def test_one_face_is_found_once_with_landmarks_in_the_documented_order(
 def test_coordinates_are_pixels_of_the_picture_given(finder: FaceFinder, astronaut: Image) -> None:
     wide = cv2.copyMakeBorder(astronaut, 100, 0, 250, 50, cv2.BORDER_CONSTANT, value=(90, 90, 90))
     (face,) = finder.find(np.asarray(wide, dtype=np.uint8))
-    moved = (*np.array(ASTRONAUT_MARKS), 250, 100)
+    moved = np.array(ASTRONAUT_MARKS) + np.array([250, 100])
     assert np.abs(np.array(face.landmarks) - moved).max() < 10
 
 
