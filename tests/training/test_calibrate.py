@@ -43,7 +43,7 @@ def test_operating_points_say_what_was_measured_at_them() -> None:
     labels = np.array([unit.fake for unit in sample])
     for point, rate in zip(calibrate.operating_points(sample, chances), (0.01, 0.05, 0.1), strict=True):
         assert point.false_alarm_rate <= rate
-        assert (chances[labels] >= point.threshold).mean() == pytest.approx(point.detection_rate, abs=2e-3)
+        assert (chances[labels] >= point.threshold).mean() == pytest.approx(point.detection_rate, abs=5e-3)
 
 
 def test_partly_forged_recordings_favour_an_aggregation_that_sees_a_stretch() -> None:

@@ -172,7 +172,7 @@ def operating_points(units: Sequence[Unit], probabilities: NDArray[np.float64]) 
 def _threshold(real: NDArray[np.float64], rate: float) -> float:
     """The smallest threshold that at most a share `rate` of the real probabilities reaches."""
     allowed = int(rate * len(real))
-    return float(np.nextafter(np.sort(real)[len(real) - 1 - allowed], 1.0))
+    return float(np.nextafter(np.sort(real)[len(real) - 1 - allowed], np.inf))
 
 
 def probabilities_of(scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
