@@ -54,6 +54,7 @@ ROUNDS = 7
 
 CONFIGURATIONS: dict[str, Callable[[], FaceFinder]] = {
     "centerface 320": lambda: CenterFace(1, long_side=320),
+    "centerface 352": lambda: CenterFace(1, long_side=352),
     "centerface 384": lambda: CenterFace(1, long_side=384),
     "centerface 416": lambda: CenterFace(1, long_side=416),
     "centerface 512": lambda: CenterFace(1, long_side=512),

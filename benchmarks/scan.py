@@ -77,15 +77,22 @@ def repeat_clip(clip: Path, times: int, path: Path) -> None:
                     out.mux(packet)
 
 
+TIMER = """
+import os, subprocess, sys, time
+began = time.perf_counter()
+_, status, usage = os.wait4(subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL).pid, 0)
+print(os.waitstatus_to_exitcode(status), time.perf_counter() - began, usage.ru_maxrss)
+"""
+"""A process's peak memory counts what its parent held when it was forked: so a small parent starts it."""
+
+
 def timed(command: list[str]) -> tuple[float, float]:
     """Wall seconds and peak memory (MiB) of a whole process."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    if os.waitstatus_to_exitcode(status) not in (0, 1, 3, 4):
-        raise SystemExit(f"{command} failed")
-    return wall, usage.ru_maxrss / 1024
+    timer = subprocess.run([sys.executable, "-S", "-c", TIMER, *command], check=True, capture_output=True)
+    code, wall, memory = timer.stdout.split()
+    if int(code) not in (0, 1, 3, 4):
+        raise SystemExit(f"{command} failed: {timer.stderr.decode()}")
+    return float(wall), float(memory) / 1024
 
 
 def medians(commands: dict[str, list[str]], runs: int) -> dict[str, tuple[float, float]]:

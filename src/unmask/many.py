@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from pathlib import Path
-
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from typing import TYPE_CHECKING
 
 from unmask.options import ScanOptions
 from unmask.scanner import Progress, Scanner
 from unmask.types import Report, Verdict
+
+if TYPE_CHECKING:
+    from pebble import ProcessFuture
 
 GRACE = 30.0
 """Seconds past a file's own time limit before its process is killed: for a decoder stuck in one call."""
@@ -59,6 +61,9 @@ def scan_many(
 
 
 def _in_processes(waiting: Iterator[str | Path], options: ScanOptions, workers: int) -> Iterator[Report]:
+    # Most scans are of one file: they need not wait for the pool's modules.
+    from pebble import ProcessPool
+
     threads = options.threads or max(1, (os.cpu_count() or 1) // workers)
     options = replace(options, threads=threads)
     pool = ProcessPool(
@@ -85,6 +90,8 @@ def _in_processes(waiting: Iterator[str | Path], options: ScanOptions, workers: 
 
 
 def _result(path: str | Path, future: ProcessFuture[Report], options: ScanOptions) -> Report:
+    from pebble import ProcessExpired
+
     try:
         return future.result()
     except FutureTimeoutError:

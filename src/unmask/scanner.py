@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.detector.detector import BATCH, Detector
+from unmask.ahead import ahead
+from unmask.detector.detector import BATCH, Detector, FaceScore
 from unmask.errors import TimedOutError, UnmaskError, UnreadableError, UnsupportedError
 from unmask.faces import FINDERS, FaceFinder, Use
 from unmask.faces.tracks import Tracker, look_of
 from unmask.media import Counts, Limits, MediaFacts, Sampling, open_media
 from unmask.options import ScanOptions
 from unmask.people import Person, Sighting, deciding
-from unmask.types import Band, Coverage, FileFacts, Frame, Report, TrackReport, Verdict
+from unmask.types import Band, Coverage, Face, FileFacts, Frame, Report, TrackReport, Verdict
 from unmask.version import __version__
 
 Progress = Callable[[float], None]
@@ -42,9 +45,9 @@ class Scanner:
     def __init__(self, options: ScanOptions | None = None) -> None:
         self.options = options or ScanOptions()
         self.threads = self.options.threads or os.cpu_count() or 1
-        self.detector = Detector.load(
-            self.options.model, aggregation=self.options.aggregation, threads=self.threads
-        )
+        # Several frames and batches are worked on at once, one thread each: that keeps the cores busier than
+        # several threads on one small network do.
+        self.detector = Detector.load(self.options.model, aggregation=self.options.aggregation)
         self._make_finder = FINDERS[self.options.detector]
         self._finders: dict[Use, FaceFinder] = {}
 
@@ -69,11 +72,16 @@ class Scanner:
             max_seconds=options.max_seconds,
         )
         deadline = began + options.timeout
-        with open_media(path, limits, threads=self.threads, deadline=deadline) as media:
-            still = media.facts.kind == "image"
-            looking = _Looking(self.detector, self._finder(Use.STILL if still else Use.VIDEO), options)
-            for frame in media.frames(Sampling(options.stride, options.frames)):
-                looking.at(frame)
+        with (
+            open_media(path, limits, threads=self.threads, deadline=deadline) as media,
+            ThreadPoolExecutor(self.threads, "unmask-look") as pool,
+        ):
+            finder = self._finder(Use.STILL if media.facts.kind == "image" else Use.VIDEO)
+            looking = _Looking(self.detector, options, pool, self.threads)
+            frames = media.frames(Sampling(options.stride, options.frames))
+            depth = self.threads if finder.concurrent else 1
+            for frame, faces in ahead(pool, lambda frame: finder.find(frame.image), frames, depth):
+                looking.at(frame, faces)
                 progress(_share_done(frame, media.facts))
                 if time.monotonic() > deadline:
                     raise TimedOutError(
@@ -146,23 +154,27 @@ class Scanner:
 
     def _finder(self, use: Use) -> FaceFinder:
         if use not in self._finders:
-            self._finders[use] = self._make_finder(self.threads, use)
+            self._finders[use] = self._make_finder(self.threads if use is Use.STILL else 1, use)
         return self._finders[use]
 
 
-class _Looking:
-    """What has been seen of one file so far. Holds at most a batch of crops and no frames."""
+_Unjudged = tuple[int, Sighting, tuple[NDArray[np.uint8], ...]]
+"""A track's number, a face of it, and the crops of that face, one per model."""
 
-    def __init__(self, detector: Detector, finder: FaceFinder, options: ScanOptions) -> None:
-        self.detector, self.finder, self.options = detector, finder, options
+
+class _Looking:
+    """What has been seen of one file so far. Holds a batch of crops per thread and no frames."""
+
+    def __init__(self, detector: Detector, options: ScanOptions, pool: Executor, at_once: int) -> None:
+        self.detector, self.options, self.pool, self.at_once = detector, options, pool, at_once
         self.tracker = Tracker()
         self.people: dict[int, Person] = {}
-        self.waiting: list[tuple[int, Sighting, tuple[NDArray[np.uint8], ...]]] = []
+        self.waiting: list[_Unjudged] = []
+        self.judging: deque[tuple[list[_Unjudged], Future[list[FaceScore]]]] = deque()
         self.frames = self.frames_with_faces = self.judged = self.too_small = self.left_out = 0
 
-    def at(self, frame: Frame) -> None:
-        """Look at one frame."""
-        found = self.finder.find(frame.image)
+    def at(self, frame: Frame, found: list[Face]) -> None:
+        """Look at one frame and the faces found in it."""
         faces = found[: self.options.max_faces]
         self.left_out += len(found) - len(faces)
         self.frames += 1
@@ -177,13 +189,14 @@ class _Looking:
             else:
                 self.waiting.append((track_id, sighting, crop))
         while len(self.waiting) >= BATCH:
-            self._judge(self.waiting[:BATCH])
-            del self.waiting[:BATCH]
+            self._judge()
 
     def finish(self) -> None:
         """Judge what is still waiting."""
-        self._judge(self.waiting)
-        self.waiting = []
+        while self.waiting:
+            self._judge()
+        while self.judging:
+            self._collect()
 
     def tracks(self, band: Band) -> tuple[TrackReport, ...]:
         """Everyone seen, in order of appearance."""
@@ -206,9 +219,18 @@ class _Looking:
             notes=notes,
         )
 
-    def _judge(self, batch: Sequence[tuple[int, Sighting, tuple[NDArray[np.uint8], ...]]]) -> None:
-        scores = self.detector.score([crop for _, _, crop in batch])
-        for (track_id, seen, crop), score in zip(batch, scores, strict=True):
+    def _judge(self) -> None:
+        """Hand one batch to the networks; they are at most `at_once` batches behind."""
+        batch, self.waiting = self.waiting[:BATCH], self.waiting[BATCH:]
+        crops = [crop for _, _, crop in batch]
+        self.judging.append((batch, self.pool.submit(self.detector.score, crops)))
+        if len(self.judging) > self.at_once:
+            self._collect()
+
+    def _collect(self) -> None:
+        """Take in the oldest batch, so that results come in the order of time."""
+        batch, scores = self.judging.popleft()
+        for (track_id, seen, crop), score in zip(batch, scores.result(), strict=True):
             judged = Sighting(seen.frame, seen.time, seen.face, score.raw)
             self._person(track_id).add_judged(judged, score, crop[0])
         self.judged += len(batch)

@@ -23,6 +23,7 @@ MARKS = ((82.6, 71.1), (126.5, 74.0), (102.7, 94.5), (82.9, 111.8), (120.8, 113.
 RECIPE = """
 name: toy
 network: mobilenetv2
+start: none
 description: a toy
 licence: none
 limits: [a toy]

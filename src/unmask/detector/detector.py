@@ -16,7 +16,7 @@ from unmask.errors import UnmaskError
 from unmask.faces.crop import cut
 from unmask.types import Band, Landmarks, ModelFacts
 
-BATCH = 8
+BATCH = 4
 """Crops per call of a network: larger batches gain nothing on a CPU and cost memory."""
 
 

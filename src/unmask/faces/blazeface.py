@@ -42,6 +42,7 @@ class BlazeFace:
     """
 
     name = "blazeface"
+    concurrent = True
 
     def __init__(self, threads: int = 1, *, long_side: int = 192, threshold: float = 0.35) -> None:
         self.long_side = long_side

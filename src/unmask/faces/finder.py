@@ -22,6 +22,10 @@ class FaceFinder(Protocol):
     def name(self) -> str:
         """The name it is registered under."""
 
+    @property
+    def concurrent(self) -> bool:
+        """Whether `find` may be called by several threads at once."""
+
     def find(self, image: NDArray[np.uint8]) -> list[Face]:
         """Faces in `image` (RGB uint8, (H, W, 3)), best score first, in pixels of `image`."""
 

@@ -38,6 +38,7 @@ class MTCNN:
     """The detector of Zhang et al. (2016), which finds faces from `min_face` pixels up."""
 
     name = "mtcnn"
+    concurrent = True
 
     def __init__(self, threads: int = 1, *, min_face: int = 20) -> None:
         self.min_face = min_face

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import cv2
@@ -50,6 +48,7 @@ class YuNet:
     """
 
     name = "yunet"
+    concurrent = False
 
     def __init__(
         self,
@@ -116,6 +115,10 @@ def fetch(url: str, sha256: str, target: Path) -> None:
 
     Raises `ModelError` when the address cannot be read or holds something else.
     """
+    # Needed once in a lifetime, and slow to import.
+    import urllib.error
+    import urllib.request
+
     by_hand = f"download {url} by hand and set {VARIABLE} to its path, or choose another face detector"
     try:
         with urllib.request.urlopen(url, timeout=PATIENCE) as response:

@@ -33,9 +33,7 @@ class RgbConverter:
         has_alpha = any(component.is_alpha for component in frame.format.components)
         layout = "rgba" if has_alpha else "rgb24"
         rgb = self._reformatter.reformat(frame, format=layout, threads=SCALER_THREADS)
-        pixels = cast("NDArray[np.uint8]", rgb.to_ndarray())
-        if has_alpha:
-            pixels = _on_white(pixels)
+        pixels = _on_white(_view(rgb, 4)) if has_alpha else _view(rgb, 3)
         return self._turn(frame).apply(np.ascontiguousarray(pixels))
 
     def _turn(self, frame: VideoFrame) -> Orientation:
@@ -51,6 +49,14 @@ def orientation(frame: VideoFrame) -> Orientation:
     """How the frame has to be turned, by the display matrix the decoder attached to it."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     return UPRIGHT if matrix is None else from_display_matrix(bytes(cast("SideData", matrix)))
+
+
+def _view(frame: VideoFrame, channels: int) -> NDArray[np.uint8]:
+    """The samples (H, W, channels) of a packed frame, where they lie: at 1080p a copy would be 6 MB."""
+    plane = frame.planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(frame.height, plane.line_size)
+    pixels: NDArray[np.uint8] = rows[:, : frame.width * channels].reshape(frame.height, frame.width, channels)
+    return pixels
 
 
 def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

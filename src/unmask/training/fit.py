@@ -27,8 +27,14 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 """What the ImageNet weights were trained with; RGB in [0, 1]."""
 
+FROM_SCRATCH = "none"
+"""The `start` of a recipe that begins with random weights."""
+
 SCORE_EVERY = 50
 """Steps between lines in the log."""
+
+WORKERS = "spawn"
+"""How loading processes start. A forked one inherits OpenCV's and torch's locked threads and may hang."""
 
 VALIDATION_STRENGTH = 0.9
 """`val` is also judged under degradation: what users bring has been through messengers and platforms."""
@@ -58,7 +64,8 @@ def normalise(crops: Tensor) -> Tensor:
 def build(recipe: Recipe) -> nn.Module:
     """The recipe's network with the weights it starts from."""
     network = MobileNetV2()
-    network.load_imagenet(load_start(recipe.network, recipe.start))
+    if recipe.start != FROM_SCRATCH:
+        network.load_imagenet(load_start(recipe.network, recipe.start))
     return network
 
 
@@ -68,7 +75,13 @@ def score(
 ) -> Scored:
     """Logits of `samples`, each under one fixed draw of degradation of this `strength` (0 is none)."""
     crops = ValidationCrops(samples, recipe.crop, strength, recipe.seed)
-    loader = DataLoader(crops, batch_size=32, num_workers=workers, worker_init_fn=one_thread_each)
+    loader = DataLoader(
+        crops,
+        batch_size=32,
+        num_workers=workers,
+        worker_init_fn=one_thread_each,
+        multiprocessing_context=WORKERS if workers else None,
+    )
     network.eval()
     logits: list[float] = []
     for batch, _ in loader:
@@ -139,6 +152,7 @@ class Fit:
             batch_size=schedule.batch,
             num_workers=workers,
             worker_init_fn=one_thread_each,
+            multiprocessing_context=WORKERS if workers else None,
             prefetch_factor=4 if workers else None,
         )
 
@@ -147,6 +161,8 @@ class Fit:
         for group in self.optimizer.param_groups:
             group["lr"] = schedule.rate * self._pace()
         self.network.train()
+        # Dropout, too, is a function of the seed and the step, so that going on leads to the same weights.
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)
         images = normalise(crops).to(memory_format=torch.channels_last)
         smooth = labels * (1 - 2 * schedule.label_smoothing) + schedule.label_smoothing
         with torch.autocast("cpu", torch.bfloat16, enabled=schedule.bfloat16):
@@ -195,7 +211,6 @@ class Fit:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "torch_rng": torch.get_rng_state(),
         }
         _save(state, self.checkpoint)
 
@@ -205,7 +220,6 @@ class Fit:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["torch_rng"])
 
     def _log(self, kind: str, figures: dict[str, float]) -> None:
         with (self.folder / "log.csv").open("a", newline="", encoding="utf-8") as file:

