@@ -35,7 +35,10 @@ class PersonOnPage:
 
 
 def render_html(report: Report) -> str:
-    """One self-contained page. Its faces and heatmaps are those the report carries as evidence."""
+    """One self-contained page. Its faces and heatmaps are those the report carries as evidence.
+
+    Pages are passed on, so they name the file and not the folders it lay in.
+    """
     tracks = sorted(report.tracks, key=_most_fake_first)
     chosen = {track.id: telling(track) for track in tracks}
     scale = scale_of(face for faces in chosen.values() for face in faces)
@@ -51,6 +54,7 @@ def render_html(report: Report) -> str:
     judged = report.probability is not None and report.band is not None
     return _page("report.html.j2").render(
         report=report,
+        name=Path(report.path).name or report.path,
         people=people,
         scale=scale,
         gauge=charts.gauge(report.probability, report.band) if judged else None,  # type: ignore[arg-type]
@@ -63,10 +67,22 @@ def render_index(pages: Sequence[tuple[Report, str]]) -> str:
     """A page that leads to the reports at the given relative addresses (file names), fakes first."""
     ordered = sorted(pages, key=lambda page: -1.0 if page[0].probability is None else page[0].probability)
     counts = [(verdict, sum(report.verdict is verdict for report, _ in pages)) for verdict in Verdict]
+    common = _common_folder([report.path for report, _ in pages])
     return _page("index.html.j2").render(
-        pages=[(report, _relative(href)) for report, href in reversed(ordered)],
+        pages=[
+            (report, os.path.relpath(report.path, common) if common else report.path, _relative(href))
+            for report, href in reversed(ordered)
+        ],
         counts=[(verdict, count) for verdict, count in counts if count],
     )
+
+
+def _common_folder(paths: Sequence[str]) -> str:
+    """The deepest folder that all files lie in, "" where there is none."""
+    try:
+        return os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])  # noqa: PTH100, PTH120
+    except ValueError:
+        return ""  # on several drives, or no files at all
 
 
 def _most_fake_first(track: TrackReport) -> tuple[float, int]:
