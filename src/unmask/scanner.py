@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from unmask.faces.tracks import Tracker, look_of
 from unmask.media import Counts, Limits, MediaFacts, Sampling, open_media
 from unmask.options import ScanOptions
 from unmask.people import Person, Sighting, deciding
-from unmask.types import Band, Coverage, Face, FileFacts, Frame, Report, TrackReport, Verdict
+from unmask.types import Coverage, Face, FileFacts, Frame, Report, TrackReport, Verdict
 from unmask.version import __version__
 
 Progress = Callable[[float], None]
@@ -53,17 +53,29 @@ class Scanner:
 
     def scan(self, path: str | Path, progress: Progress | None = None) -> Report:
         """The report on one file; never raises for what the file is."""
+        return self._scan(path, [self.detector], progress or (lambda _: None))[0]
+
+    def scan_alone(self, path: str | Path, progress: Progress | None = None) -> list[Report]:
+        """A report by each of the models alone, from one look at the file."""
+        return self._scan(path, self.detector.alone(), progress or (lambda _: None))
+
+    def _scan(self, path: str | Path, detectors: Sequence[Detector], progress: Progress) -> list[Report]:
         began = time.monotonic()
         try:
-            report = self._scan(Path(path), began, progress or (lambda _: None))
+            seen = self._look(Path(path), began, progress)
+            reports = [self._judge(seen, detector) for detector in detectors]
         except UnmaskError as error:
             verdict = next((v for kind, v in NO_VERDICT if isinstance(error, kind)), None)
             if verdict is None:
                 raise
-            report = self._report(path, verdict, error.message, hint=error.hint)
-        return replace(report, seconds=round(time.monotonic() - began, 3))
+            reports = [
+                self._report(path, detector, verdict, error.message, hint=error.hint)
+                for detector in detectors
+            ]
+        seconds = round(time.monotonic() - began, 3)
+        return [replace(report, seconds=seconds) for report in reports]
 
-    def _scan(self, path: Path, began: float, progress: Progress) -> Report:
+    def _look(self, path: Path, began: float, progress: Progress) -> _Seen:
         options = self.options
         limits = Limits(
             max_bytes=options.max_bytes,
@@ -89,21 +101,16 @@ class Scanner:
                         hint="allow more with --timeout, or look at fewer frames with --frames",
                     )
             looking.finish()
-            tracks = looking.tracks(self.detector.band)
             coverage = looking.coverage(media.facts, media.counts)
-        return self._judge(path, media.facts, coverage, tracks)
+            return _Seen(path, media.facts, coverage, looking.people)
 
-    def _judge(
-        self,
-        path: Path,
-        facts: MediaFacts,
-        coverage: Coverage,
-        tracks: tuple[TrackReport, ...],
-    ) -> Report:
+    def _judge(self, seen: _Seen, detector: Detector) -> Report:
+        band, coverage = detector.band, seen.coverage
+        tracks = tuple(seen.people[i].report(detector, band) for i in sorted(seen.people))
         who = deciding(tracks)
         if who is not None and who.probability is not None:
-            verdict, hint = self.detector.band.verdict(who.probability), ""
-            message = _why(verdict, who, tracks, facts)
+            verdict, hint = band.verdict(who.probability), ""
+            message = _why(verdict, who, tracks, seen.facts)
         elif coverage.faces_too_small:
             verdict = Verdict.FACE_TOO_SMALL
             message = f"all faces are smaller than {self.options.min_face} px"
@@ -112,12 +119,13 @@ class Scanner:
             verdict, message = Verdict.NO_FACE, "no face was found"
             hint = "only faces are judged; try another --detector or a smaller --stride if there is one"
         return self._report(
-            path,
+            seen.path,
+            detector,
             verdict,
             message,
             hint=hint,
             probability=who.probability if who and verdict.is_judgement else None,
-            file=_file_facts(path, facts),
+            file=_file_facts(seen.path, seen.facts),
             coverage=coverage,
             tracks=tracks,
         )
@@ -125,6 +133,7 @@ class Scanner:
     def _report(
         self,
         path: str | Path,
+        detector: Detector,
         verdict: Verdict,
         message: str,
         *,
@@ -144,9 +153,9 @@ class Scanner:
             file=file,
             coverage=coverage or Coverage(),
             tracks=tracks,
-            models=self.detector.facts,
-            band=self.detector.band,
-            aggregation=self.detector.aggregation,
+            models=detector.facts,
+            band=detector.band,
+            aggregation=detector.aggregation,
             detector=self.options.detector,
             options=options,
             unmask_version=__version__,
@@ -156,6 +165,16 @@ class Scanner:
         if use not in self._finders:
             self._finders[use] = self._make_finder(self.threads if use is Use.STILL else 1, use)
         return self._finders[use]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """All that a look at a file gave: what it is, how much was looked at, and everyone by track number."""
+
+    path: Path
+    facts: MediaFacts
+    coverage: Coverage
+    people: dict[int, Person]
 
 
 _Unjudged = tuple[int, Sighting, tuple[NDArray[np.uint8], ...]]
@@ -197,10 +216,6 @@ class _Looking:
             self._judge()
         while self.judging:
             self._collect()
-
-    def tracks(self, band: Band) -> tuple[TrackReport, ...]:
-        """Everyone seen, in order of appearance."""
-        return tuple(self.people[i].report(self.detector, band) for i in sorted(self.people))
 
     def coverage(self, facts: MediaFacts, counts: Counts) -> Coverage:
         """What was looked at and what was not."""

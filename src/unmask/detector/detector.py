@@ -31,10 +31,13 @@ class FaceScore:
 class Detector:
     """An ensemble of one or more models; their calibrated log-odds are averaged."""
 
-    def __init__(self, models: Sequence[Model], aggregation: str | None = None) -> None:
+    def __init__(
+        self, models: Sequence[Model], aggregation: str | None = None, columns: Sequence[int] | None = None
+    ) -> None:
         if not models:
             raise UnmaskError("no model given", hint="give at least one, such as fast")
         self.models = tuple(models)
+        self._columns = tuple(range(len(models)) if columns is None else columns)
         self.aggregation = aggregation or models[0].card.aggregation
         self._aggregate = AGGREGATIONS[self.aggregation]
 
@@ -49,6 +52,11 @@ class Detector:
             UnmaskError: no model is named, or the aggregation is not known.
         """
         return cls([load_model(name, threads=threads) for name in names], aggregation)
+
+    def alone(self) -> tuple[Detector, ...]:
+        """Each model by itself, with its own aggregation and band: it takes its column of the raw scores (M,)
+        that this detector gives, so that several models can be compared in one look at a file."""
+        return tuple(Detector([model], columns=[m]) for m, model in enumerate(self.models))
 
     @property
     def band(self) -> Band:
@@ -109,6 +117,7 @@ class Detector:
     ) -> float:
         through_time = np.stack(raw)
         logits = [
-            model.card.calibration.logit(aggregate(through_time[:, m])) for m, model in enumerate(self.models)
+            model.card.calibration.logit(aggregate(through_time[:, m]))
+            for m, model in zip(self._columns, self.models, strict=True)
         ]
         return probability(float(np.mean(logits)))
