@@ -33,7 +33,8 @@ def scan_many(paths: Iterable[str | Path], *, workers: int | None = None, **opti
     """
     from unmask.many import scan_many as many
 
-    return many(paths, options_from(options), workers=workers)
+    files = [paths] if isinstance(paths, str | Path) else paths
+    return many(files, options_from(options), workers=workers)
 
 
 def options_from(values: dict[str, Any]) -> ScanOptions:

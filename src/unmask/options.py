@@ -12,9 +12,13 @@ from msgspec import Meta
 class ScanOptions:
     """How a file is scanned. The defaults are safe and are what the shipped figures were measured with."""
 
-    stride: Annotated[int, Meta(ge=1, description="Look at every Nth frame of a video.")] = 10
+    stride: Annotated[
+        int,
+        Meta(ge=1, description="Look at every Nth frame of a video; at ten in all where it is short."),
+    ] = 10
     frames: Annotated[
-        int | None, Meta(description="Look at this many frames, spread evenly, instead of every Nth.")
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Look at this many frames, spread evenly, instead of every Nth."),
     ] = None
     model: Annotated[
         tuple[str, ...],

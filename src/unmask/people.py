@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -14,6 +16,9 @@ from unmask.types import Band, Evidence, Face, FaceReport, Span, TrackReport, Ve
 
 SPAN_FACES = 5
 """Consecutive faces averaged before a stretch of time is called fake: single odd frames are not news."""
+
+LONGEST_GAP = 2.5
+"""Usual steps between two sightings after which a person counts as not seen in between."""
 
 LEAST_FACES = 3
 """A person seen in fewer samples than this does not decide on a video in which others are seen for longer."""
@@ -95,11 +100,25 @@ def deciding(tracks: tuple[TrackReport, ...]) -> TrackReport | None:
     judged = [track for track in tracks if track.probability is not None]
     if not judged:
         return None
-    enough = min(LEAST_FACES, max(len(track.judged) for track in judged))
+    enough = _enough(judged)
     return max(
         (track for track in judged if len(track.judged) >= enough),
         key=lambda track: track.probability or 0.0,
     )
+
+
+def glimpsed_fake(tracks: tuple[TrackReport, ...], band: Band) -> TrackReport | None:
+    """The person most likely fake of those seen too shortly to decide, where that is FAKE; None otherwise."""
+    judged = [track for track in tracks if track.probability is not None]
+    enough = _enough(judged) if judged else 0
+    short = [track for track in judged if len(track.judged) < enough]
+    worst = max(short, key=lambda track: track.probability or 0.0, default=None)
+    return worst if worst is not None and (worst.probability or 0.0) >= band.fake_above else None
+
+
+def _enough(judged: Sequence[TrackReport]) -> int:
+    """The samples a person must be seen in to decide on the file."""
+    return min(LEAST_FACES, max(len(track.judged) for track in judged))
 
 
 def _face_report(sighting: Sighting, evidence: Evidence | None, detector: Detector, band: Band) -> FaceReport:
@@ -118,10 +137,28 @@ def _face_report(sighting: Sighting, evidence: Evidence | None, detector: Detect
 
 
 def _fake_spans(sightings: list[Sighting], detector: Detector, band: Band) -> list[Span]:
-    """Stretches in which runs of `SPAN_FACES` faces, taken together, are FAKE; touching ones are joined."""
+    """Stretches in which runs of `SPAN_FACES` faces, taken together, are FAKE; touching ones are joined.
+
+    A run does not reach over a time in which the person was not seen.
+    """
     spans: list[Span] = []
+    for run in _unbroken(sightings):
+        spans += _spans_of_run(run, detector, band)
+    return spans
+
+
+def _unbroken(sightings: list[Sighting]) -> list[list[Sighting]]:
+    """The sightings cut wherever the next one comes after more than `LONGEST_GAP` usual steps."""
     if len(sightings) < SPAN_FACES:
-        return spans
+        return []
+    steps = np.diff([s.frame for s in sightings])
+    breaks = np.flatnonzero(steps > LONGEST_GAP * np.median(steps)) + 1
+    edges = [0, *breaks.tolist(), len(sightings)]
+    return [sightings[a:b] for a, b in itertools.pairwise(edges)]
+
+
+def _spans_of_run(sightings: list[Sighting], detector: Detector, band: Band) -> list[Span]:
+    spans: list[Span] = []
     raws = [s.raw for s in sightings if s.raw is not None]
     for first in range(len(sightings) - SPAN_FACES + 1):
         probability = detector.mean_probability(raws[first : first + SPAN_FACES])

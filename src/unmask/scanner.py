@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,15 @@ from unmask.faces import FINDERS, FaceFinder, Use
 from unmask.faces.tracks import Tracker, look_of
 from unmask.media import Counts, Limits, MediaFacts, Sampling, open_media
 from unmask.options import ScanOptions
-from unmask.people import Person, Sighting, deciding
+from unmask.people import Person, Sighting, deciding, glimpsed_fake
 from unmask.types import Coverage, Face, FileFacts, Frame, Report, TrackReport, Verdict
 from unmask.version import __version__
 
 Progress = Callable[[float], None]
 """Called with the share of the work done, in [0, 1]."""
+
+LEAST_SAMPLES = 10
+"""Frames looked at where a video is too short to give as many at the stride asked for."""
 
 NO_VERDICT: tuple[tuple[type[UnmaskError], Verdict], ...] = (
     (UnreadableError, Verdict.UNREADABLE),
@@ -60,7 +64,7 @@ class Scanner:
         return self._scan(path, self.detector.alone(), progress or (lambda _: None))
 
     def _scan(self, path: str | Path, detectors: Sequence[Detector], progress: Progress) -> list[Report]:
-        began = time.monotonic()
+        began, now = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
         try:
             seen = self._look(Path(path), began, progress)
             reports = [self._judge(seen, detector) for detector in detectors]
@@ -73,7 +77,7 @@ class Scanner:
                 for detector in detectors
             ]
         seconds = round(time.monotonic() - began, 3)
-        return [replace(report, seconds=seconds) for report in reports]
+        return [replace(report, seconds=seconds, scanned=now) for report in reports]
 
     def _look(self, path: Path, began: float, progress: Progress) -> _Seen:
         options = self.options
@@ -90,7 +94,7 @@ class Scanner:
         ):
             finder = self._finder(Use.STILL if media.facts.kind == "image" else Use.VIDEO)
             looking = _Looking(self.detector, options, pool, self.threads)
-            frames = media.frames(Sampling(options.stride, options.frames))
+            frames = media.frames(_sampling(options, media.facts))
             depth = self.threads if finder.concurrent else 1
             for frame, faces in ahead(pool, lambda frame: finder.find(frame.image), frames, depth):
                 looking.at(frame, faces)
@@ -110,7 +114,17 @@ class Scanner:
         who = deciding(tracks)
         if who is not None and who.probability is not None:
             verdict, hint = band.verdict(who.probability), ""
-            message = _why(verdict, who, tracks, seen.facts)
+            glimpsed = glimpsed_fake(tracks, band)
+            if glimpsed is not None and verdict is not Verdict.FAKE:
+                who, verdict = glimpsed, Verdict.UNSURE
+                count = len(glimpsed.judged)
+                message = (
+                    f"person {glimpsed.id} of {len(tracks)} shows traces of manipulation, but was seen in "
+                    f"only {count} of the frames looked at: too few to decide"
+                )
+                hint = "look at more frames with a smaller --stride"
+            else:
+                message = _why(verdict, who, tracks, seen.facts)
         elif coverage.faces_too_small:
             verdict = Verdict.FACE_TOO_SMALL
             message = f"all faces are smaller than {self.options.min_face} px"
@@ -262,9 +276,20 @@ def expand(paths: Sequence[str | Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        for folder, folders, names in os.walk(path):
+        closed: list[OSError] = []
+        for folder, folders, names in os.walk(path, onerror=closed.append):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+        # Folders that may not be entered are handed on as if they were files, and reported as unreadable.
+        yield from (Path(error.filename) for error in closed)
+
+
+def _sampling(options: ScanOptions, facts: MediaFacts) -> Sampling:
+    """Every Nth frame, but enough of a short video to say something."""
+    total = facts.frame_count
+    if options.frames is None and total and total < options.stride * LEAST_SAMPLES:
+        return Sampling(frames=min(LEAST_SAMPLES, total))
+    return Sampling(options.stride, options.frames)
 
 
 def _share_done(frame: Frame, facts: MediaFacts) -> float:
@@ -280,6 +305,8 @@ def _why(verdict: Verdict, who: TrackReport, tracks: tuple[TrackReport, ...], fa
     }[verdict]
     when = ""
     if who.fake_spans and facts.kind == "video":
+        if verdict is not Verdict.FAKE:
+            said = "cannot be told as a whole, but shows traces of manipulation"
         spans = [f"{span.start:.1f}-{span.end:.1f} s" for span in who.fake_spans[:3]]
         when = " at " + ", ".join(spans) + (" and more" if len(who.fake_spans) > 3 else "")
     return f"{whom} {said}{when}"

@@ -209,7 +209,8 @@ class Report:
     """The judgement on one file. `probability` is P(fake), None where `verdict` is no judgement.
 
     `message` says in one sentence why; `hint` what could be done where there is no judgement. `seconds` is
-    the wall time the scan took; it and nothing else differs between two scans of one file.
+    the wall time the scan took and `scanned` when it began (ISO 8601, UTC); these and nothing else differ
+    between two scans of one file.
     """
 
     path: str
@@ -227,6 +228,7 @@ class Report:
     options: tuple[tuple[str, str], ...] = ()
     unmask_version: str = ""
     seconds: float = 0.0
+    scanned: str = ""
     schema_version: str = SCHEMA_VERSION
 
     def save(self, path: str | Path) -> Path:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unmask.cli import main
+from unmask.errors import UnmaskError
 
 
 @pytest.fixture
@@ -87,6 +88,72 @@ def test_one_page_for_several_files_is_wrong_use(
     assert "hint:" in err
 
 
+def test_no_input_is_overwritten_by_what_is_written_about_another(
+    run: Callable[..., tuple[int, str, str]], bright: Path, dark: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    other = (tmp_path / "out" / "bright.png").write_bytes(dark.read_bytes())
+    code, _, err = run(bright, tmp_path / "out" / "bright.png", "--annotate", tmp_path / "out")
+    assert (code, "never overwritten" in err) == (2, True)
+    assert (tmp_path / "out" / "bright.png").stat().st_size == other
+    page = tmp_path / "picture.html"
+    page.write_bytes(bright.read_bytes())
+    assert run(page, "--html", page)[0] == 2
+    assert page.read_bytes() == bright.read_bytes()
+
+
+def test_what_cannot_be_annotated_under_its_name_gets_another_ending(
+    run: Callable[..., tuple[int, str, str]], bright: Path, dark: Path, tmp_path: Path
+) -> None:
+    renamed = tmp_path / "photo.mp4"
+    renamed.write_bytes(bright.read_bytes())
+    out = tmp_path / "out"
+    assert run(renamed, dark, "--annotate", out)[0] == 1
+    assert sorted(path.name for path in out.iterdir()) == ["dark.png", "photo.mp4.png"]
+
+
+def test_one_file_that_cannot_be_written_costs_only_itself(
+    run: Callable[..., tuple[int, str, str]],
+    bright: Path,
+    dark: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import unmask.report.annotate
+
+    real = unmask.report.annotate.annotate
+
+    def fails_once(source: str, *rest: object) -> object:
+        if source.endswith("bright.png"):
+            raise UnmaskError("the disk is full")
+        return real(source, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(unmask.report.annotate, "annotate", fails_once)
+    code, out, err = run(bright, dark, "--annotate", tmp_path / "out", "--json")
+    assert (code, len(out.splitlines()), "the disk is full" in err) == (2, 2, True)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["dark.png"]
+
+
+def test_wrong_targets_are_refused_before_anything_is_scanned(
+    run: Callable[..., tuple[int, str, str]], bright: Path, tmp_path: Path
+) -> None:
+    for option, target in (("--html", "a.pdf"), ("--html", "none/a.html"), ("--annotate", "a.xyz")):
+        code, out, err = run(bright, option, tmp_path / target)
+        assert (code, out) == (2, "")
+        assert "hint:" in err
+
+
+def test_a_fault_of_ours_is_never_taken_for_a_verdict(
+    run: Callable[..., tuple[int, str, str]], bright: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("oh")
+
+    monkeypatch.setattr("unmask.many.scan_many", breaks)
+    code, _, err = run(bright)
+    assert (code, "report it" in err) == (70, True)
+
+
 def test_annotated_video_is_written(
     run: Callable[..., tuple[int, str, str]], video_path: Path, tmp_path: Path
 ) -> None:
@@ -98,6 +165,8 @@ def test_wrong_use_is_told_with_exit_code_2(capsys: pytest.CaptureFixture[str], 
     for arguments in (
         ["scan"],
         ["scan", "x", "--stride", "0"],
+        ["scan", "x", "--frames", "0"],
+        ["scan", ""],
         ["scan", "x", "--model", "nonesuch"],
         ["scan", str(tmp_path)],
         ["nonesuch"],

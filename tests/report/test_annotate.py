@@ -226,7 +226,7 @@ def test_box_is_hidden_while_the_face_is_not_seen() -> None:
         dataclasses.replace(video_report(), tracks=(track(1, [face(t, 0.9) for t in times], 0.9),))
     )
     seen = [bool(positions.at(time)) for time in (0, 2.9, 3.4, 3.6, 6.5, 9.4, 9.6, 10, 12.5, 14.9, 15.1)]
-    assert seen == [True, True, True, False, False, False, True, True, True, True, False]
+    assert seen == [True, True, True, False, False, False, True, True, False, True, False]
 
 
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".webp"])

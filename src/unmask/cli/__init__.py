@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,13 +17,20 @@ VERBS = {
     "scan": "tell whether the faces in images and videos are real or fake",
     "models": "list the models, or show one model's card",
     "schema": "print the JSON schema of a report",
+    "data": "index, extract, split, check and show media to train on (needs unmask[lab])",
     "train": "make a model from a recipe (needs unmask[lab])",
+    "tune": "search for better settings of a recipe (needs unmask[lab])",
+    "ensemble": "combine models into one (needs unmask[lab])",
+    "compare": "put training runs side by side in one table (needs unmask[lab])",
     "evaluate": "measure a model on labelled media (needs unmask[lab])",
 }
 """Verb → its line in the help. The help is made from this alone: no verb is imported for it."""
 
 INTERRUPTED = 130
 USAGE = 2
+FAULT = 70
+BROKEN_PIPE = 141
+"""As a shell counts a program that SIGPIPE ended."""
 
 
 class Verbs(click.Group):
@@ -49,7 +57,8 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 2 on errors of use, 130 on Ctrl-C, else as the verb says."""
+    """Run the command line and exit: 2 on errors of use, 130 on Ctrl-C, 70 on a fault of ours, else as the
+    verb says."""
     # File names need not be valid in the terminal's encoding; printing them must not fail.
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
@@ -68,8 +77,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         # The reader has seen enough; Python must not complain while it flushes at the end.
         sys.stderr.close()
-        code = 0
+        code = BROKEN_PIPE
     except UnmaskError as error:
         click.echo(f"error: {error}", err=True)
         code = USAGE
+    except Exception:
+        # Any other code would be taken for a verdict.
+        traceback.print_exc()
+        click.echo("error: this is a fault in unmask, not in your files: please report it", err=True)
+        code = FAULT
     sys.exit(code if isinstance(code, int) else 0)

@@ -44,6 +44,9 @@ def _option(entry: dataclasses.Field[Any], hint: Any) -> Callable[[Command], Com
     choices = [kind for kind in typing.get_args(plain) if kind not in (type(None), Ellipsis)]
     is_union = typing.get_origin(plain) in (typing.Union, types.UnionType)
     base = choices[0] if several or is_union else plain
+    limits = meta
+    if typing.get_origin(base) is typing.Annotated:
+        base, limits = typing.get_args(base)
     default = entry.default
     shown = ", ".join(default) if isinstance(default, tuple) else default
     text = meta.description or ""
@@ -51,7 +54,7 @@ def _option(entry: dataclasses.Field[Any], hint: Any) -> Callable[[Command], Com
         text += f"  [default: {shown:g}]" if isinstance(shown, float) else f"  [default: {shown}]"
     return click.option(
         "--" + entry.name.replace("_", "-"),
-        type=_click_type(base, meta),
+        type=_click_type(base, limits),
         default=None,
         multiple=several,
         help=text,

@@ -10,15 +10,30 @@ from typing import Any
 import click
 
 from unmask.cli.fields import from_options, options_of
+from unmask.cli.targets import INDEX, Targets
 from unmask.errors import UnmaskError
 from unmask.options import ScanOptions
 from unmask.types import Report, Verdict
 
-EXIT_REAL, EXIT_FAKE, EXIT_UNSURE, EXIT_NO_VERDICT = 0, 1, 3, 4
+EXIT_REAL, EXIT_FAKE, EXIT_NOT_WRITTEN, EXIT_UNSURE, EXIT_NO_VERDICT = 0, 1, 2, 3, 4
+
+VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv")
+STILL_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+class NamedPath(click.ParamType):  # type: ignore[type-arg]
+    """A path that is not empty; whether it can be read is the scan's to find out, file by file."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if not str(value):
+            self.fail("an empty path names nothing", param, ctx)
+        return Path(value)
 
 
 @click.command("scan")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=NamedPath())
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per file on standard output.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page (one file) or a folder of pages.")
 @click.option(
@@ -37,7 +52,8 @@ def command(
     """Judge the faces in images, videos and folders of them.
 
     Exit codes: 0 all files REAL; 1 at least one FAKE; 3 none FAKE but one UNSURE; 4 none FAKE or UNSURE but
-    one without a verdict; 2 wrong use; 130 stopped by Ctrl-C.
+    one without a verdict; 2 wrong use, or a page or video that was asked for could not be written; 130
+    stopped by Ctrl-C.
     """
     from unmask.many import scan_many
     from unmask.scanner import expand
@@ -46,23 +62,44 @@ def command(
     files = list(expand(paths))
     if not files:
         raise UnmaskError("the folder holds no files", hint="give images, videos, or folders of them")
-    pages = _Targets(html, len(files), ".html", "--html")
-    videos = _Targets(annotate, len(files), "", "--annotate")
+    pages = Targets(html, files, "--html", (".html", ".htm"), ".html")
+    media = Targets(annotate, files, "--annotate", (*VIDEO_ENDINGS, *STILL_ENDINGS))
     if not html and as_json:
         values["evidence"] = 0
         options = from_options(ScanOptions, values)
     reports: list[Report] = []
+    failed = 0
     with _progress(len(files), quiet=as_json) as (in_file, file_done):
         for report in scan_many(files, options, workers=workers, progress=in_file):
             reports.append(report)
-            _write(report, pages, videos, in_file)
+            page, target = pages.next(), media.next()
+            if page is not None:
+                with _told() as ok:
+                    report.save(page)
+                    pages.written.append((report, page.name))
+                failed += not ok
+            if target is not None and report.tracks:
+                with _told() as ok:
+                    _write(report, target, in_file)
+                failed += not ok
             if as_json:
                 _print_json(report)
             file_done()
     if not as_json:
         _print_table(reports)
-    pages.write_index(reports)
-    return exit_code(reports)
+    _write_index(pages)
+    return EXIT_NOT_WRITTEN if failed else exit_code(reports)
+
+
+@contextmanager
+def _told() -> Iterator[list[bool]]:
+    """Whether what is done inside went well: the list is empty where it did not, and why is on stderr."""
+    ok = [True]
+    try:
+        yield ok
+    except UnmaskError as error:
+        click.echo(f"not written: {error}", err=True)
+        ok.clear()
 
 
 def exit_code(reports: list[Report]) -> int:
@@ -75,55 +112,21 @@ def exit_code(reports: list[Report]) -> int:
     return EXIT_REAL if verdicts <= {Verdict.REAL} else EXIT_NO_VERDICT
 
 
-class _Targets:
-    """Where to write: one file for one input, else a folder with one file per input."""
+def _write(report: Report, target: Path, progress: Callable[[float], None]) -> None:
+    """The annotated media, with an ending that can be written where the input's cannot."""
+    from unmask.report.annotate import annotate, writable
 
-    def __init__(self, path: Path | None, count: int, suffix: str, option: str) -> None:
-        self.path, self.suffix = path, suffix
-        self.is_folder = path is not None and (path.is_dir() or count > 1 or not path.suffix)
-        if path is None or not self.is_folder:
-            return
-        if path.suffix and not path.is_dir():
-            raise UnmaskError(
-                f"{option} {path} names one file, but there are {count}", hint=f"give a folder: {option} out/"
-            )
-        path.mkdir(parents=True, exist_ok=True)
-        self.taken: dict[str, Report] = {}
-
-    def of(self, report: Report) -> Path | None:
-        """The file to write for this report, None where nothing is wanted."""
-        if self.path is None or not self.is_folder:
-            return self.path
-        source = Path(report.path)
-        name = source.name + self.suffix if self.suffix else source.name
-        number = 2
-        while name in self.taken:
-            name = f"{source.stem}-{number}{source.suffix}{self.suffix}"
-            number += 1
-        self.taken[name] = report
-        return self.path / name
-
-    def write_index(self, reports: list[Report]) -> None:
-        """A page that leads to all pages, where there is a folder of them."""
-        if self.path is None or not self.is_folder or self.suffix != ".html":
-            return
-        from unmask.report.atomic import write
-        from unmask.report.html import render_index
-
-        page = render_index([(report, name) for name, report in self.taken.items()])
-        write(self.path / "index.html", page.encode())
+    annotate(report.path, report, writable(target, report), progress)
 
 
-def _write(report: Report, pages: _Targets, videos: _Targets, progress: Callable[[float], None]) -> None:
-    page = pages.of(report)
-    if page is not None:
-        report.save(page)
-    if videos.path is not None and report.verdict.is_judgement:
-        from unmask.report.annotate import annotate
+def _write_index(pages: Targets) -> None:
+    """A page that leads to all pages, where there is a folder of them."""
+    if pages.path is None or not pages.is_folder:
+        return
+    from unmask.report.atomic import write
+    from unmask.report.html import render_index
 
-        target = videos.of(report)
-        assert target is not None
-        annotate(report.path, report, target, progress)
+    write(pages.path / INDEX, render_index(pages.written).encode())
 
 
 def _print_json(report: Report) -> None:

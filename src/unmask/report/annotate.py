@@ -46,6 +46,14 @@ def annotate(
         return write_video(source, report, temporary, target, progress or (lambda _: None))
 
 
+def writable(target: Path, report: Report) -> Path:
+    """`target`, with .mp4 or .png behind its name where what is annotated cannot be written under its own."""
+    still = _is_still(report, target)
+    if target.suffix.lower() in (STILLS if still else FORMATS):
+        return target
+    return target.with_name(target.name + (".png" if still else ".mp4"))
+
+
 def _is_still(report: Report, target: Path) -> bool:
     if report.file is not None and report.file.kind:
         return report.file.kind == "image"

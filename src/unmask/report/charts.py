@@ -12,6 +12,7 @@ from itertools import pairwise
 from statistics import median
 
 from unmask.report import words
+from unmask.report.change import change_of
 from unmask.types import Band, FaceReport, Report, TrackReport, Verdict
 
 UNSEEN_AFTER = 1.5
@@ -213,6 +214,9 @@ def _summary(track: TrackReport, unseen: list[tuple[float, float]]) -> str:
         f"to {words.probability(max(values))}, median {words.probability(median(values))}."
     ]
     parts += [f"Fake from {words.span(span)}." for span in track.fake_spans]
+    change = change_of(track)
+    if change is not None:
+        parts.append(words.change(change))
     if unseen:
         parts.append(
             "Not seen " + ", ".join(f"{words.clock(a)} to {words.clock(b)}" for a, b in unseen) + "."

@@ -39,14 +39,13 @@ class Positions:
         self._hold = HOLD * interval if interval else LONE_HOLD
         self._hold_at_end = HOLD_AT_END * interval if interval else LONE_HOLD
         self._ends = (times[0], times[-1]) if times else (0.0, 0.0)
-        self._bridge = 2 * UNSEEN_AFTER * interval
+        self._bridge = UNSEEN_AFTER * interval
         self._tracks = [_Path(track) for track in report.tracks if track.faces]
 
     def at(self, time: float) -> list[Marked]:
         """Everyone visible at `time`, in seconds from the first frame.
 
-        Between two sights a box moves in a straight line, as long as no moment is further than
-        `UNSEEN_AFTER` sampling intervals from one of them.
+        Between two sights a box moves in a straight line, unless a look in between did not find the face.
         """
         found = (path.at(time, self._hold_of, self._bridge) for path in self._tracks)
         return [marked for marked in found if marked is not None]

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from unmask.report import words
 from unmask.report.names import ascii_only, elide, visible
-from unmask.types import Report, TrackReport, Verdict
+from unmask.types import Band, Report, TrackReport, Verdict
 
 STYLE = {Verdict.REAL: "bold cyan", Verdict.FAKE: "bold red", Verdict.UNSURE: "bold yellow"}
 """Colours that people with the common colour blindnesses tell apart; the word and sign say the same."""
@@ -57,8 +57,8 @@ class _Writer:
         symbol = words.ASCII_SYMBOL[symbol] if self.ascii else symbol
         return Text(f"{symbol} {verdict}", style=STYLE.get(verdict, NO_JUDGEMENT_STYLE))
 
-    def probability(self, value: float | None) -> Text:
-        return Text("-" if value is None else words.probability(value))
+    def probability(self, value: float | None, band: Band | None) -> Text:
+        return Text("-" if value is None else words.probability(value, band))
 
 
 def table(reports: Sequence[Report], *, ascii_only: bool = False) -> RenderableType:
@@ -73,7 +73,7 @@ def table(reports: Sequence[Report], *, ascii_only: bool = False) -> RenderableT
         grid.add_row(
             writer.name(report.path),
             writer.verdict(report.verdict),
-            writer.probability(report.probability),
+            writer.probability(report.probability, report.band),
             str(len(report.tracks)) if report.tracks else "-",
             _frames(report),
             f"{report.seconds:.1f} s",
@@ -107,7 +107,7 @@ def _account(report: Report, writer: _Writer) -> Iterator[RenderableType]:
     yield writer.name(report.path)
     headline = writer.verdict(report.verdict)
     if report.probability is not None:
-        headline.append(f"  P(fake) {words.probability(report.probability)}", style="bold")
+        headline.append(f"  P(fake) {words.probability(report.probability, report.band)}", style="bold")
     yield headline
     yield _reason(report, writer)
     if any(track.judged for track in report.tracks):
@@ -148,7 +148,7 @@ def _people(report: Report, writer: _Writer) -> Table:
         row: list[RenderableType] = [
             str(track.id),
             writer.verdict(track.verdict),
-            writer.probability(track.probability),
+            writer.probability(track.probability, report.band),
             f"{len(track.judged)} of {len(track.faces)}",
         ]
         if moving:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from unmask.report.change import Change
 from unmask.types import Band, Coverage, FileFacts, ModelFacts, Report, Span, TrackReport, Verdict
 
 SYMBOL: Final = {
@@ -41,7 +42,8 @@ MEANING: Final = {
     ),
     Verdict.FAKE: (
         "The faces show traces that manipulated faces have. This is not proof of forgery: a share of real "
-        "recordings is called fake too, and that share is stated below."
+        "recordings is called fake too, and on material unlike the validation data that share can be several "
+        "times the one stated below."
     ),
     Verdict.UNSURE: (
         "The faces give no clear sign either way. Treat the file as not judged, and look for a better copy "
@@ -83,13 +85,24 @@ UNITS: Final = ("bytes", "kB", "MB", "GB")
 """Powers of 1000 of a byte."""
 
 
-def probability(value: float | None) -> str:
-    """P(fake) with two digits, "–" for None; never "1.00" or "0.00", which no model can promise."""
+def probability(value: float | None, limits: Band | None = None) -> str:
+    """P(fake) with two digits, "–" for None; never "1.00" or "0.00", which no model can promise.
+
+    Close to one of `limits` it gets the digits that show on which side it lies.
+    """
     if value is None:
         return "–"
     if value > 0.99:
         return ">0.99"
-    return "<0.01" if value < 0.01 else f"{value:.2f}"
+    if value < 0.01:
+        return "<0.01"
+    close = limits is not None and min(abs(value - limits.real_below), abs(value - limits.fake_above)) < 0.01
+    return f"{value:.4f}" if close else f"{value:.2f}"
+
+
+def limit(value: float) -> str:
+    """An end of the band of UNSURE: exact, since verdicts hang on it."""
+    return f"{value:.4f}".rstrip("0").ljust(4, "0")
 
 
 def share(rate: float) -> str:
@@ -137,13 +150,26 @@ def span(stretch: Span) -> str:
     return f"{clock(stretch.start)} to {clock(stretch.end)}, P(fake) {probability(stretch.probability)}"
 
 
+def change(found: Change) -> str:
+    """`P(fake) rises from about 0.13 to 0.46 at 0:04.0: look there for a cut.`"""
+    moves = "rises" if found.after > found.before else "falls"
+    return (
+        f"P(fake) {moves} from about {probability(found.before)} to {probability(found.after)} at "
+        f"{clock(found.time)} and stays there: look at that moment."
+    )
+
+
 def band(limits: Band) -> tuple[str, ...]:
     """Where the verdicts begin, and how often they were wrong where it was measured."""
     return (
-        f"Real up to {limits.real_below:.2f}, fake from {limits.fake_above:.2f}, unsure between the two.",
+        (
+            f"Real up to {limit(limits.real_below)}, fake from {limit(limits.fake_above)}, "
+            "unsure between the two."
+        ),
         (
             f"With these limits, {share(limits.false_alarm_rate)} of the real inputs in the validation data "
-            f"were called fake, and {share(limits.miss_rate)} of the fake ones were called real."
+            f"were called fake, and {share(limits.miss_rate)} of the fake ones were called real. On media of "
+            "other origin expect more of both: the model card has what was measured there."
         ),
     )
 
@@ -209,6 +235,7 @@ def scan_facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("Report format", report.schema_version),
         ("Face detector", report.detector),
         ("Aggregation", report.aggregation),
+        ("Scanned", report.scanned.replace("T", " ").replace("+00:00", " UTC")),
         ("Time taken", f"{report.seconds:.1f} s"),
         *report.options,
     )
@@ -231,12 +258,18 @@ def how_sure(report: Report) -> str:
         if report.aggregation and judged > people
         else ""
     )
-    most = " The person most likely fake decides on the file." if people > 1 else ""
+    most = (
+        " The person most likely fake decides on the file; who was seen in fewer than three frames can make "
+        "it unsure at most."
+        if people > 1
+        else ""
+    )
     ensemble = f" by {len(report.models)} models together" if len(report.models) > 1 else ""
     return (
         f"{_capital(number(judged, 'face'))} of {number(people, 'person', 'people')} "
         f"{'was' if judged == 1 else 'were'} judged{ensemble}.{combined}{most} Scores were turned into "
-        "probabilities on validation data: there, about 80 of 100 inputs given 0.80 are fakes."
+        "probabilities on validation data in which half of the inputs are fakes: there, about 80 of 100 "
+        "inputs given 0.80 are fakes. Where fakes are rarer, fewer of them are."
     )
 
 
@@ -273,8 +306,10 @@ def _frames(counts: Coverage, image: bool) -> str:
             else (f"All {number(total, 'frame')} were looked at.")
         )
     stride = round(total / tried)
-    about = "" if math.ceil(total / stride) == tried else "about "
-    every = f", {about}every {ordinal(stride)}" if stride > 1 and not counts.truncated else ""
+    exact = math.ceil(total / stride) == tried and tried > 1
+    spread = ", spread evenly" if tried > 1 else ""
+    every = f", every {ordinal(stride)}" if exact and stride > 1 else spread
+    every = "" if counts.truncated else every
     return f"{sampled:,} of {number(total, 'frame')} were looked at{every}."
 
 

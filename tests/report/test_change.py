@@ -1,0 +1,30 @@
+"""A change of level is told where there is one, and steady noise is left alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.report.reports import face, track
+
+from unmask.report.change import change_of
+
+
+def test_a_forged_second_half_is_told_with_its_time() -> None:
+    rng = np.random.default_rng(0)
+    levels = [0.13] * 10 + [0.45] * 10
+    faces = [face(n * 0.4, float(p + rng.normal(0, 0.04))) for n, p in enumerate(levels)]
+    found = change_of(track(1, faces, 0.4))
+    assert found is not None
+    assert found.time == pytest.approx(4.0)
+    assert (found.before, found.after) == (pytest.approx(0.13, abs=0.05), pytest.approx(0.45, abs=0.05))
+
+
+def test_steady_tracks_short_tracks_and_single_odd_frames_are_left_alone() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        level = rng.uniform(0.1, 0.9)
+        values = np.clip(level + rng.normal(0, 0.1, 40), 0, 1)
+        values[rng.integers(40)] = 0.99
+        faces = [face(float(n), float(p)) for n, p in enumerate(values)]
+        assert change_of(track(1, faces, float(level))) is None
+    assert change_of(track(1, [face(0.0, 0.1), face(1.0, 0.9)], 0.5)) is None
