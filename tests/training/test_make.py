@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from unmask.data.corpus import read_corpus
 from unmask.detector.model import load_model
+from unmask.errors import DataError, UnmaskError
 from unmask.faces.crop import cut
 from unmask.options import ScanOptions
 from unmask.scanner import Scanner
 from unmask.training.fit import Fit
-from unmask.training.make import make
-from unmask.training.recipe import read_recipe
+from unmask.training.make import make, prepare
+from unmask.training.recipe import parse_recipe, read_recipe
+from unmask.training.result import read_result
+from unmask.training.tune import changed, tune
 
 MARKS = ((82.6, 71.1), (126.5, 74.0), (102.7, 94.5), (82.9, 111.8), (120.8, 113.9))
 RECIPE = """
@@ -77,12 +83,73 @@ def test_recipe_becomes_a_model_that_scans(
     report = Scanner(ScanOptions(model=(str(path),))).scan(photo_path)
     assert report.verdict.is_judgement
     assert any("AUC" in line for line in said)
+    result = read_result(tmp_path / "run" / "result.json")
+    assert (result.steps, result.protocol, result.figures[0].n) == (4, "source-disjoint", 28)
+    assert {"result.png", "log.csv", "val-scores.csv"} <= {p.name for p in (tmp_path / "run").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"network": "lenet"}, "cannot start"),
+        ({"network": "nonet"}, "nonet"),
+        ({"mix.precut": True}, "precut"),
+        ({"protocol.kinds": []}, "no sample"),
+        ({"crop.size": 8}, "at least"),
+    ],
+)
+def test_what_cannot_work_is_told_before_anything_is_trained(
+    toy: tuple[Path, Path], tmp_path: Path, change: dict[str, object], named: str
+) -> None:
+    document = changed(msgspec.yaml.decode(RECIPE), {"start": "imagenet"} | change)
+    if "network" not in change:
+        document["start"] = "none"
+    with pytest.raises(UnmaskError, match=named):
+        prepare(parse_recipe(document), toy[1], tmp_path / "run", say=lambda _: None)
+
+
+def test_missing_pictures_are_counted_before_anything_is_trained(
+    toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    next((toy[1] / "train").glob("*.png")).unlink()
+    with pytest.raises(DataError, match="1 of 56 pictures are missing"):
+        prepare(read_recipe(toy[0]), toy[1], tmp_path / "run")
+
+
+def test_networks_without_evidence_and_kept_crops_become_models_too(
+    toy: tuple[Path, Path], tmp_path: Path, photo_path: Path
+) -> None:
+    recipe = changed(
+        msgspec.yaml.decode(RECIPE),
+        {
+            "network": "lenet",
+            "optimizer.kind": "sam",
+            "regularise.l2_activity": 1e-7,
+            "regularise.l1_kernel": 1e-10,
+            "protocol": {"split": "random-frames"},
+            "mix": {"balance": "none", "self_blended": 0, "strength": 0, "precut": True},
+            "schedule": {"epochs": 1, "batch": 8, "average": 0, "bfloat16": True},
+        },
+    )
+    toy[0].write_bytes(msgspec.yaml.encode(recipe))
+    path = make(*toy, tmp_path / "run", say=lambda _: None, workers=0)
+    card = load_model(path).card
+    assert "random split over frames" in card.limits[0]
+    report = Scanner(ScanOptions(model=(str(path),))).scan(photo_path)
+    assert report.verdict.is_judgement
+    assert report.tracks[0].faces[0].evidence is not None
+    assert report.tracks[0].faces[0].evidence.heatmap == ()
+
+
+def test_run_of_another_network_is_not_gone_on_with(toy: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe, samples = read_recipe(toy[0]), read_corpus(toy[1])
+    Fit(recipe, samples, tmp_path).run(workers=0)
+    with pytest.raises(DataError, match="another network"):
+        Fit(replace(recipe, network="lenet"), samples, tmp_path)
 
 
 def test_stopped_training_goes_on_to_the_same_weights(toy: tuple[Path, Path], tmp_path: Path) -> None:
     recipe_path, corpus = toy
-    from unmask.data.corpus import read_corpus
-
     recipe, samples = read_recipe(recipe_path), read_corpus(corpus)
     straight = Fit(recipe, samples, tmp_path / "straight")
     straight.run(workers=0)
@@ -103,3 +170,29 @@ def test_stopped_training_goes_on_to_the_same_weights(toy: tuple[Path, Path], tm
         again.average.state_dict().values(), straight.average.state_dict().values(), strict=True
     ):
         assert torch.equal(ours, theirs)
+
+
+def test_tuning_goes_on_where_it_was_and_leaves_the_best_recipe(
+    toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    document = changed(
+        msgspec.yaml.decode(RECIPE),
+        {
+            "network": "lenet",
+            "crop.size": 32,
+            "mix": {"balance": "none", "self_blended": 0, "strength": 0, "precut": True},
+            "tune": {
+                "schedule.rate": {"low": 1e-5, "high": 1e-2, "log": True},
+                "schedule.batch": {"choices": [4, 8]},
+            },
+        },
+    )
+    toy[0].write_bytes(msgspec.yaml.encode(document))
+    said: list[str] = []
+    for trials in (2, 4):
+        best = tune(*toy, tmp_path / "tune", trials=trials, say=said.append)
+    assert sum(line.startswith("trial ") for line in said) == 4
+    found = read_recipe(best)
+    assert 1e-5 <= found.schedule.rate <= 1e-2
+    assert (tmp_path / "tune" / "history.png").is_file()
+    assert not list((tmp_path / "tune").glob("trial-*"))

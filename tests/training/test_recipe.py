@@ -12,7 +12,7 @@ from unmask.training.recipe import read_recipe
 
 
 def test_every_recipe_in_the_repository_can_be_read() -> None:
-    for path in (ROOT / "recipes").glob("*.yaml"):
+    for path in (ROOT / "recipes").rglob("*.yaml"):
         recipe = read_recipe(path)
         assert recipe.name == path.stem
         assert recipe.limits

@@ -11,23 +11,36 @@ from unmask.errors import UnmaskError
 
 @click.command("train")
 @click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--corpus", type=click.Path(path_type=Path), required=True, help="Folder with train.csv.")
+@click.option(
+    "--corpus", type=click.Path(path_type=Path), required=True, help="Manifest, or folder with train.csv."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run  [default: runs/<recipe>]")
-def command(recipe: Path, corpus: Path, out: Path | None) -> None:
+@click.option("--devices", type=click.IntRange(1), default=1, help="GPUs to share the work, where there are.")
+@click.option("--workers", type=click.IntRange(0), default=2, help="Processes that prepare crops.")
+def command(recipe: Path, corpus: Path, out: Path | None, devices: int, workers: int) -> None:
     """Train, calibrate and export the model a recipe describes.
 
-    Called again on the same folder, it goes on where it was stopped.
+    Called again on the same folder, it goes on where it was stopped. Beside the model it leaves its figures
+    (result.json), curves (log.csv, result.png, tensorboard/) and scores.
     """
     try:
-        from unmask.training.make import make
+        from unmask.training.launch import launch
     except ImportError as error:
         raise UnmaskError(
             f"training needs {error.name}", hint="pip install 'unmask[lab]' (see the README for torch)"
         ) from error
+    folder = out or Path("runs") / recipe.stem
+    launch(_train, (recipe, corpus, folder, workers), devices)
+    click.echo(folder / f"{recipe.stem}.onnx")
 
-    def show(step: int, steps: int, message: str) -> None:
-        if message:
-            click.echo(f"{step}/{steps}  {message}", err=True)
 
-    path = make(recipe, corpus, out or Path("runs") / recipe.stem, progress=show, say=click.echo)
-    click.echo(path)
+def _train(recipe: Path, corpus: Path, folder: Path, workers: int) -> None:
+    from unmask.cli.bar import steps
+    from unmask.training.make import make
+
+    with steps("training") as show:
+        make(recipe, corpus, folder, progress=show, say=_say, workers=workers)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

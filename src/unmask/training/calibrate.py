@@ -36,6 +36,9 @@ PARTLY = 1 / 3
 LEAST_FRAMES = 9
 """Recordings with fewer frames say nothing about aggregation through time."""
 
+WITHOUT_RECORDINGS = "mean"
+"""The aggregation of models whose `val` has no recordings to choose by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -84,11 +87,13 @@ class AggregationTrial:
 
 
 def try_aggregations(units: Sequence[Unit]) -> list[AggregationTrial]:
-    """All aggregations, best first by the mean of both AUCs."""
+    """All aggregations, best first by the mean of both AUCs; none where `val` lacks recordings to try."""
     recordings = [u for u in units if u.recording and len(u.scores) >= LEAST_FRAMES]
     reals = [u for u in recordings if not u.fake]
     fakes = [u for u in recordings if u.fake]
     partly = [_spliced(real, fake) for fake in fakes for real in reals if real.dataset == fake.dataset]
+    if not partly:
+        return []
     trials = []
     for name in AGGREGATIONS:
         whole = [*reals, *fakes]
@@ -181,11 +186,13 @@ def probabilities_of(scores: NDArray[np.float64], calibration: Calibration) -> N
 
 
 def figures_of(units: Sequence[Unit], scores: NDArray[np.float64], on: str) -> tuple[Figure, ...]:
-    """AUC with its interval on photos and on recordings apart, and macro-averaged over methods."""
+    """AUC with its interval on photos and on recordings apart, where there are both labels of them."""
     figures = []
     for level, chosen in (("photo", False), ("recording", True)):
         rows = [i for i, unit in enumerate(units) if unit.recording is chosen]
         members = [units[i] for i in rows]
+        if len({u.fake for u in members}) < 2:
+            continue
         estimate = auc_estimate([u.fake for u in members], scores[rows], [u.source for u in members])
         figures.append(Figure(on, level, *_rounded(estimate.value, estimate.low, estimate.high), len(rows)))
     return tuple(figures)

@@ -6,42 +6,60 @@ Real and fake samples go through the same draw, so that none of it can tell them
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
+from typing import Annotated
 
 import av
 import cv2
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
+Share = Annotated[float, Meta(ge=0, le=1)]
 Image = NDArray[np.uint8]
 
 _UPSCALERS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
 
 
-def degrade(image: Image, rng: np.random.Generator, strength: float = 1.0) -> Image:
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """How often each step of a degradation happens at full strength."""
+
+    light: Share = 0.5
+    blur: Share = 0.25
+    resize: Share = 0.6
+    noise: Share = 0.2
+    compress: Share = 0.75
+
+
+USUAL = Odds()
+
+
+def degrade(image: Image, rng: np.random.Generator, strength: float = 1.0, odds: Odds = USUAL) -> Image:
     """A degraded copy of `image` (RGB uint8 (H, W, 3)), same shape.
 
-    `strength` in [0, 1] scales how often each step happens; 0 returns the picture as it is. Steps in the
-    order a picture meets them: light, blur, resizing, noise, one or two compressions.
+    `strength` in [0, 1] scales the odds of each step; 0 returns the picture as it is. Steps in the order a
+    picture meets them: light, blur, resizing, noise, one or two compressions.
     """
     height, width = image.shape[:2]
 
     def happens(probability: float) -> bool:
         return bool(rng.random() < probability * strength)
 
-    if happens(0.5):
+    if happens(odds.light):
         image = change_light(image, rng)
-    if happens(0.25):
+    if happens(odds.blur):
         image = blur(image, rng)
-    if happens(0.6):
+    if happens(odds.resize):
         factor = float(np.exp(rng.uniform(np.log(0.3), np.log(1.0))))
         size = (max(16, round(width * factor)), max(16, round(height * factor)))
         how = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_LINEAR
         image = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
-    if happens(0.2):
+    if happens(odds.noise):
         spread = rng.uniform(1, 9)
         noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(spread)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
-    if happens(0.75):
+    if happens(odds.compress):
         image = compress(image, rng)
         if happens(0.25):
             image = compress(image, rng)

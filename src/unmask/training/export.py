@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,38 +23,36 @@ PARITY = 1e-3
 
 
 class _FromBytes(nn.Module):
-    """The network behind its normalisation: crops as bytes in, score and evidence out."""
+    """The network behind its normalisation: crops as bytes in, score and evidence, if any, out."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.mean, self.std = network, mean, std
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        score, evidence = self.network(normalise(crops.permute(0, 3, 1, 2)))
-        return score, evidence
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        score, evidence = self.network(normalise(crops.permute(0, 3, 1, 2), self.mean, self.std))
+        return (score,) if evidence is None else (score, evidence)
 
 
-def export(network: nn.Module, card: ModelCard, path: Path) -> None:
-    """Write `network` with `card` to `path`, whole or not at all.
+def export(
+    network: nn.Module, card: ModelCard, path: Path, mean: Sequence[float], std: Sequence[float]
+) -> None:
+    """Write `network` with `card` to `path`, whole or not at all; `mean` and `std` as `fit.normalise`.
 
     Raises:
         ModelError: the written file does not give the network's scores.
     """
     # The wrapper too: the exporter puts everything back into the mode the outermost module was in.
-    wrapped = _FromBytes(network).eval()
+    wrapped = _FromBytes(network, mean, std).eval()
     size = card.crop.size
     crops = torch.randint(0, 256, (4, size, size, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        outputs = ["score", "evidence"][: len(wrapped(crops[:1]))]
     buffer = io.BytesIO()
-    torch.onnx.export(
-        wrapped,
-        (crops,),
-        buffer,  # type: ignore[arg-type]
-        dynamo=False,  # needs no further package, and folds batch normalisation
-        input_names=["crops"],
-        output_names=["score", "evidence"],
-        dynamic_axes={name: {0: "n"} for name in ("crops", "score", "evidence")},
-        opset_version=17,
-    )
+    with warnings.catch_warnings():
+        # The exporter's own announcements, and constants of the normalisation, which are meant to be such.
+        warnings.simplefilter("ignore")
+        _trace(wrapped, crops, buffer, outputs)
     model = onnx.load_from_string(buffer.getvalue())
     entry = model.metadata_props.add()
     entry.key, entry.value = CARD_KEY, msgspec.json.encode(card).decode()
@@ -62,6 +62,19 @@ def export(network: nn.Module, card: ModelCard, path: Path) -> None:
     partial = path.with_suffix(".partial")
     partial.write_bytes(data)
     partial.replace(path)
+
+
+def _trace(network: nn.Module, crops: Tensor, buffer: io.BytesIO, outputs: list[str]) -> None:
+    torch.onnx.export(
+        network,
+        (crops,),
+        buffer,  # type: ignore[arg-type]
+        dynamo=False,  # needs no further package, and folds batch normalisation
+        input_names=["crops"],
+        output_names=outputs,
+        dynamic_axes={name: {0: "n"} for name in ("crops", *outputs)},
+        opset_version=17,
+    )
 
 
 @torch.inference_mode()

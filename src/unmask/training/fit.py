@@ -1,31 +1,28 @@
-"""Fit a network to a recipe: balanced draws, a moving average of weights, choice on `val`, resumable."""
+"""Fit a network to a recipe: drawn crops in, a moving average of weights out; chosen on `val`, resumable."""
 
 from __future__ import annotations
 
 import copy
-import csv
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from unmask.data.corpus import Sample
 from unmask.errors import DataError
 from unmask.evaluation.metrics import auc, macro_auc
+from unmask.training.journal import Journal
+from unmask.training.optimise import Penalty, Sharpness, make_optimizer, pace
 from unmask.training.recipe import Recipe
-from unmask.training.samples import TrainingDraws, ValidationCrops, one_thread_each
-from unmask.zoo.mobilenetv2 import MobileNetV2
-from unmask.zoo.starts import load_start
-
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
-"""What the ImageNet weights were trained with; RGB in [0, 1]."""
+from unmask.training.samples import Source, TrainingDraws, ValidationCrops, one_thread_each
+from unmask.zoo.build import build
+from unmask.zoo.network import NETWORKS
 
 FROM_SCRATCH = "none"
 """The `start` of a recipe that begins with random weights."""
@@ -39,176 +36,241 @@ WORKERS = "spawn"
 VALIDATION_STRENGTH = 0.9
 """`val` is also judged under degradation: what users bring has been through messengers and platforms."""
 
+Progress = Callable[[int, int, str], None]
+"""Called after each step with the step, the number of steps, and a message or an empty string."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """`val` samples with a network's logits."""
+    """Samples with a network's logits."""
 
     samples: tuple[Sample, ...]
     logits: tuple[float, ...]
 
     def macro_auc(self) -> float:
+        """Mean over fake methods of the AUC against all reals."""
         return macro_auc([s.fake for s in self.samples], self.logits, [s.method for s in self.samples])
 
     def auc(self) -> float:
+        """The AUC over all samples."""
         return auc([s.fake for s in self.samples], self.logits)
 
 
-def normalise(crops: Tensor) -> Tensor:
-    """uint8 (N, 3, S, S) to float32 as the ImageNet weights expect it."""
-    mean = torch.tensor(MEAN).view(1, 3, 1, 1) * 255
-    std = torch.tensor(STD).view(1, 3, 1, 1) * 255
-    return (crops.float() - mean) / std
-
-
-def build(recipe: Recipe) -> nn.Module:
-    """The recipe's network with the weights it starts from."""
-    network = MobileNetV2()
-    if recipe.start != FROM_SCRATCH:
-        network.load_imagenet(load_start(recipe.network, recipe.start))
-    return network
+def normalise(crops: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """uint8 (N, 3, S, S) to float32 as a network expects it; `mean` and `std` per channel, RGB in [0, 1]."""
+    middle = torch.tensor(mean, device=crops.device).view(1, 3, 1, 1) * 255
+    spread = torch.tensor(std, device=crops.device).view(1, 3, 1, 1) * 255
+    return (crops.float() - middle) / spread
 
 
 @torch.inference_mode()
 def score(
-    network: nn.Module, samples: Sequence[Sample], recipe: Recipe, strength: float, workers: int = 2
+    network: nn.Module,
+    samples: Sequence[Sample],
+    recipe: Recipe,
+    strength: float,
+    *,
+    workers: int = 2,
+    source: Source | None = None,
 ) -> Scored:
     """Logits of `samples`, each under one fixed draw of degradation of this `strength` (0 is none)."""
-    crops = ValidationCrops(samples, recipe.crop, strength, recipe.seed)
-    loader = DataLoader(
-        crops,
-        batch_size=32,
-        num_workers=workers,
-        worker_init_fn=one_thread_each,
-        multiprocessing_context=WORKERS if workers else None,
-    )
+    crops = ValidationCrops(samples, recipe.crop, strength, recipe.seed, source)
+    loader = _loader(crops, 32, workers)
+    info, device = NETWORKS[recipe.network], next(network.parameters()).device
     network.eval()
     logits: list[float] = []
     for batch, _ in loader:
-        images = normalise(batch).to(memory_format=torch.channels_last)
+        images = normalise(batch.to(device), info.mean, info.std).to(memory_format=torch.channels_last)
         logits += network(images)[0].float().tolist()
     return Scored(tuple(samples), tuple(logits))
 
 
 class Fit:
-    """One training run in one folder; made again on the same folder it goes on where it was."""
+    """One training run in one folder; made again on the same folder it goes on where it was.
 
-    def __init__(self, recipe: Recipe, samples: Sequence[Sample], folder: Path) -> None:
-        self.recipe, self.folder = recipe, folder
+    `source` gives the pictures (from disk unless told otherwise), `accelerator` the devices.
+
+    Raises:
+        DataError: the samples lack a label, or the folder holds a run of another recipe.
+        ModelError: the weights to start from cannot be had.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        samples: Sequence[Sample],
+        folder: Path,
+        *,
+        source: Source | None = None,
+        accelerator: Accelerator | None = None,
+    ) -> None:
+        self.recipe, self.folder, self.source = recipe, folder, source
+        self.accelerator = accelerator or Accelerator(cpu=not torch.cuda.is_available())
         self.train = [s for s in samples if s.split == "train"]
         self.val = [s for s in samples if s.split == "val"]
-        if not self.val or len({s.fake for s in self.val}) < 2:
-            raise DataError("`val` needs real and fake samples", hint="nothing can be chosen without it")
+        for name, part in (("train", self.train), ("val", self.val)):
+            if len({s.fake for s in part}) < 2:
+                raise DataError(
+                    f"{name!r} needs real and fake samples, and has {len(part)} of one label or none",
+                    hint="nothing can be learned or chosen without both",
+                )
         schedule = recipe.schedule
+        self.steps = schedule.length(len(self.train))
         torch.manual_seed(recipe.seed)
-        self.network = build(recipe)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.network)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=schedule.rate, weight_decay=schedule.weight_decay
-        )
-        self.step = 0
+        start = None if recipe.start == FROM_SCRATCH else recipe.start
+        network = build(recipe.network, size=recipe.crop.size, dropout=recipe.dropout, start=start)
+        network.to(self.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(network)
+        self.penalty = Penalty(network, recipe.regularise)
+        learning = [p for p in network.parameters() if p.requires_grad]
+        optimizer = make_optimizer(learning, recipe.optimizer, schedule)
+        self.network, self.optimizer = self.accelerator.prepare(network, optimizer)
+        kind = recipe.optimizer
+        self.sharpness = Sharpness(learning, kind.radius) if kind.kind == "sam" else None
+        self.step = self.worse = 0
         self.best = -math.inf
         folder.mkdir(parents=True, exist_ok=True)
+        self.journal = Journal(folder, writes=self.accelerator.is_main_process)
         if self.checkpoint.is_file():
             self._load()
 
     @property
     def checkpoint(self) -> Path:
+        """Where the state after the last validation is kept."""
         return self.folder / "checkpoint.pt"
 
     @property
     def best_weights(self) -> Path:
+        """Where the weights that did best on `val` are kept."""
         return self.folder / "best.pt"
 
-    def run(self, progress: Callable[[int, int, str], None] = lambda *_: None, workers: int = 2) -> None:
-        """Train to the end of the schedule; `progress(step, steps, message)` is called after each step."""
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        patience = self.recipe.schedule.patience
+        return self.step >= self.steps or bool(patience and self.worse >= patience)
+
+    def run(self, progress: Progress = lambda *_: None, workers: int = 2) -> None:
+        """Train to the end of the schedule, or until `patience` is lost."""
+        if self.finished:
+            return
         schedule = self.recipe.schedule
-        loss_sum, seen, began = 0.0, 0, time.monotonic()
+        losses, right, seen, began = 0.0, 0.0, 0, time.monotonic()
         for crops, labels in self._batches(workers):
-            loss_sum += self._update(crops, labels)
-            seen += 1
+            loss, share = self._update(crops.to(self.accelerator.device), labels.to(self.accelerator.device))
+            losses, right, seen = losses + loss, right + share, seen + 1
             self.step += 1
             message = ""
-            if self.step % SCORE_EVERY == 0:
+            if self.step % SCORE_EVERY == 0 or self.step == self.steps:
                 rate = seen * schedule.batch / (time.monotonic() - began)
-                message = f"loss {loss_sum / seen:.4f}  {rate:.1f} crops/s"
-                self._log("train", {"loss": loss_sum / seen})
-                loss_sum, seen, began = 0.0, 0, time.monotonic()
-            if self.step % schedule.validate_every == 0 or self.step == schedule.steps:
+                message = f"loss {losses / seen:.4f}  accuracy {right / seen:.3f}  {rate:.0f} crops/s"
+                self.journal.note(self.step, "train", {"loss": losses / seen, "accuracy": right / seen})
+                losses, right, seen, began = 0.0, 0.0, 0, time.monotonic()
+            if self.step % schedule.validate_every == 0 or self.step == self.steps:
                 message = self._validate(workers)
                 began = time.monotonic()
-            progress(self.step, schedule.steps, message)
+            progress(self.step, self.steps, message)
+            if self.finished:
+                break
 
     def _batches(self, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
         schedule, recipe = self.recipe.schedule, self.recipe
-        draws = TrainingDraws(
-            self.train, recipe.crop, recipe.mix, schedule.steps * schedule.batch, recipe.seed
-        )
-        # Item i is a function of the seed and i alone, so going on is only a matter of where to begin.
-        rest = Subset(draws, range(self.step * schedule.batch, len(draws)))
-        yield from DataLoader(
-            rest,
-            batch_size=schedule.batch,
-            num_workers=workers,
-            worker_init_fn=one_thread_each,
-            multiprocessing_context=WORKERS if workers else None,
-            prefetch_factor=4 if workers else None,
-        )
+        length = self.steps * schedule.batch
+        draws = TrainingDraws(self.train, recipe.crop, recipe.mix, length, recipe.seed, self.source)
+        # Item i is a function of the seed and i alone, so going on is only a matter of where to begin, and
+        # several devices share a batch by taking every n-th item.
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        if schedule.batch % world:
+            raise DataError(f"a batch of {schedule.batch} cannot be shared by {world} devices")
+        rest = Subset(draws, range(self.step * schedule.batch + rank, length, world))
+        yield from _loader(rest, schedule.batch // world, workers)
 
-    def _update(self, crops: Tensor, labels: Tensor) -> float:
+    def _update(self, crops: Tensor, labels: Tensor) -> tuple[float, float]:
+        """One step of learning; gives the loss and the share of crops judged rightly."""
         schedule = self.recipe.schedule
         for group in self.optimizer.param_groups:
-            group["lr"] = schedule.rate * self._pace()
+            group["lr"] = schedule.rate * pace(schedule, self.step, self.steps)
         self.network.train()
         # Dropout, too, is a function of the seed and the step, so that going on leads to the same weights.
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)
-        images = normalise(crops).to(memory_format=torch.channels_last)
-        smooth = labels * (1 - 2 * schedule.label_smoothing) + schedule.label_smoothing
-        with torch.autocast("cpu", torch.bfloat16, enabled=schedule.bfloat16):
-            logits, _ = self.network(images)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), smooth)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.step * self.accelerator.num_processes)
+        info = NETWORKS[self.recipe.network]
+        images = normalise(crops, info.mean, info.std).to(memory_format=torch.channels_last)
+        soft = labels
+        if self.recipe.mix.mixup:
+            images, soft = mix_up(images, labels, self.recipe.mix.mixup)
+        soft = soft * (1 - 2 * schedule.label_smoothing) + schedule.label_smoothing
+        loss, logits = self._slope(images, soft)
+        if self.sharpness:
+            self.sharpness.climb()
+            self._slope(images, soft)
+            self.sharpness.back()
+        nn.utils.clip_grad_norm_(self.network.parameters(), schedule.clip)
         self.optimizer.step()
-        # Early on the average would remember the start for too long.
-        keep = min(schedule.average, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for mean, now in zip(
-                self.average.state_dict().values(), self.network.state_dict().values(), strict=True
-            ):
-                if mean.is_floating_point():
-                    mean.lerp_(now, 1 - keep)
-                else:
-                    mean.copy_(now)
-        return float(loss.detach())
+        self.optimizer.zero_grad(set_to_none=True)
+        self._follow()
+        return loss, float(((logits > 0) == (labels > 0.5)).float().mean())
 
-    def _pace(self) -> float:
-        schedule = self.recipe.schedule
-        if self.step < schedule.warm_up:
-            return (self.step + 1) / schedule.warm_up
-        done = (self.step - schedule.warm_up) / max(1, schedule.steps - schedule.warm_up)
-        return 0.5 * (1 + math.cos(math.pi * done))
+    def _slope(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+        """Add the gradients of the loss at the weights as they are; gives the loss and the logits."""
+        device = self.accelerator.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.recipe.schedule.bfloat16):
+            logits, _ = self.network(images)
+        logits = logits.float()
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
+        self.accelerator.backward(loss + self.penalty.value())
+        return float(loss.detach()), logits.detach()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average towards the weights."""
+        # Early on the average would remember the start for too long.
+        keep = min(self.recipe.schedule.average, (1 + self.step) / (10 + self.step))
+        keep = keep if self.recipe.schedule.average else 0.0
+        now = self.accelerator.unwrap_model(self.network).state_dict().values()
+        for mean, value in zip(self.average.state_dict().values(), now, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - keep)
+            else:
+                mean.copy_(value)
 
     def _validate(self, workers: int) -> str:
-        clean = score(self.average, self.val, self.recipe, 0.0, workers)
-        degraded = score(self.average, self.val, self.recipe, VALIDATION_STRENGTH, workers)
-        quality = (clean.macro_auc() + degraded.macro_auc()) / 2
-        figures = {"macro_auc": clean.macro_auc(), "auc": clean.auc()}
-        figures |= {"degraded_macro_auc": degraded.macro_auc(), "degraded_auc": degraded.auc()}
-        self._log("val", figures)
-        if quality > self.best:
-            self.best = quality
-            _save(self.average.state_dict(), self.best_weights)
-        self._save()
-        return "val  " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        message = ""
+        if self.accelerator.is_main_process:
+            figures, quality = self._quality(workers)
+            self.journal.note(self.step, "val", figures)
+            self.worse = 0 if quality > self.best else self.worse + 1
+            if quality > self.best:
+                self.best = quality
+                _save(self.average.state_dict(), self.best_weights)
+            self._save()
+            message = "val  " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        self.accelerator.wait_for_everyone()
+        return message
+
+    def _quality(self, workers: int) -> tuple[dict[str, float], float]:
+        """Figures on `val`, and the one by which weights are chosen: the macro-averaged AUC, of crops as they
+        are and, where the recipe degrades, as much of degraded ones."""
+        clean = score(self.average, self.val, self.recipe, 0.0, workers=workers, source=self.source)
+        labels = torch.tensor([float(s.fake) for s in self.val])
+        logits = torch.tensor(clean.logits)
+        figures = {
+            "loss": float(nn.functional.binary_cross_entropy_with_logits(logits, labels)),
+            "accuracy": float(((logits > 0) == (labels > 0.5)).float().mean()),
+            "auc": clean.auc(),
+            "macro_auc": clean.macro_auc(),
+        }
+        if not self.recipe.mix.strength:
+            return figures, figures["macro_auc"]
+        degraded = score(self.average, self.val, self.recipe, VALIDATION_STRENGTH, workers=workers)
+        figures |= {"degraded_auc": degraded.auc(), "degraded_macro_auc": degraded.macro_auc()}
+        return figures, (figures["macro_auc"] + figures["degraded_macro_auc"]) / 2
 
     def _save(self) -> None:
         state = {
             "step": self.step,
             "best": self.best,
-            "network": self.network.state_dict(),
+            "worse": self.worse,
+            "network": self.accelerator.unwrap_model(self.network).state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
@@ -216,16 +278,34 @@ class Fit:
 
     def _load(self) -> None:
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        self.step, self.best = int(state["step"]), float(state["best"])
-        self.network.load_state_dict(state["network"])
+        try:
+            self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
+        except RuntimeError as error:
+            raise DataError(
+                f"{self.folder} holds a run of another network", hint="give another folder with --out"
+            ) from error
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.best, self.worse = int(state["step"]), float(state["best"]), int(state["worse"])
+        self.journal.forget_after(self.step)
 
-    def _log(self, kind: str, figures: dict[str, float]) -> None:
-        with (self.folder / "log.csv").open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            for name, value in figures.items():
-                writer.writerow([self.step, kind, name, f"{value:.6f}"])
+
+def mix_up(images: Tensor, labels: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """Each image and label blended with another of the batch, by one share from Beta(alpha, alpha)."""
+    share = torch.distributions.Beta(alpha, alpha).sample().item()
+    order = torch.randperm(len(images), device=images.device)
+    return images.lerp(images[order], 1 - share), labels.lerp(labels[order], 1 - share)
+
+
+def _loader(items: Subset | ValidationCrops, batch: int, workers: int) -> DataLoader:  # type: ignore[type-arg]
+    return DataLoader(
+        items,
+        batch_size=batch,
+        num_workers=workers,
+        worker_init_fn=one_thread_each,
+        multiprocessing_context=WORKERS if workers else None,
+        prefetch_factor=4 if workers else None,
+    )
 
 
 def _save(state: object, path: Path) -> None:
@@ -233,8 +313,3 @@ def _save(state: object, path: Path) -> None:
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     partial.replace(path)
-
-
-def as_arrays(scored: Scored) -> tuple[np.ndarray, np.ndarray]:
-    """(labels, logits) of scored samples."""
-    return np.array([s.fake for s in scored.samples]), np.array(scored.logits)

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
+from accelerate import Accelerator
 
-from unmask.data.corpus import Sample, read_corpus
-from unmask.detector.card import ModelCard
+from unmask.data.corpus import Sample
+from unmask.data.manifest import read_samples
+from unmask.detector.card import Figure, ModelCard
+from unmask.detector.model import load_model
+from unmask.errors import DataError
 from unmask.training import calibrate
 from unmask.training.export import export
-from unmask.training.fit import VALIDATION_STRENGTH, Fit, score
+from unmask.training.fit import VALIDATION_STRENGTH, Fit, Progress, Scored, score
+from unmask.training.journal import read_journal
+from unmask.training.pictures import draw_run
+from unmask.training.precut import Precut
 from unmask.training.recipe import Recipe, read_recipe
+from unmask.training.result import RunResult, SplitFigures, figures_of
+from unmask.training.split import RANDOM_FRAMES_LIMIT, apply_protocol
+from unmask.training.words import classification_report
 from unmask.version import __version__
+from unmask.zoo.network import NETWORKS, count_macs, count_parameters
+
+LEAST_ROOM = 1 << 30
+"""Bytes that must be free before a training begins."""
+
+TIMED_RUNS = 20
 
 
 def make(
@@ -23,36 +44,163 @@ def make(
     corpus: Path,
     folder: Path,
     *,
-    progress: Callable[[int, int, str], None] = lambda *_: None,
+    progress: Progress = lambda *_: None,
     say: Callable[[str], None] = print,
+    workers: int = 2,
 ) -> Path:
-    """Train what the recipe describes on the corpus and write `folder/<name>.onnx`; goes on where it was.
+    """Train what the recipe describes on a corpus or manifest and write `folder/<name>.onnx`.
+
+    Called again on the same folder it goes on where it was. Beside the model lie `result.json` (see
+    `unmask compare`), `log.csv`, `val-scores.csv`, `result.png` and TensorBoard's files.
 
     Raises:
         DataError: the recipe or the corpus is not usable.
         ModelError: the start weights are missing, or the exported file is not faithful.
     """
+    began = datetime.now(UTC)
     recipe = read_recipe(recipe_path)
-    samples = read_corpus(corpus)
-    fit = Fit(recipe, samples, folder)
-    fit.run(progress)
-    state = torch.load(fit.best_weights, map_location="cpu", weights_only=True)
-    fit.average.load_state_dict(state)
-    clean = calibrate.units_of(score(fit.average, fit.val, recipe, 0.0))
-    degraded = calibrate.units_of(score(fit.average, fit.val, recipe, VALIDATION_STRENGTH))
-    both = [*clean, *degraded]
+    fit = prepare(recipe, corpus, folder, say=say)
+    clock = time.monotonic()
+    fit.run(progress, workers=0 if recipe.mix.precut else workers)
+    path = folder / f"{recipe.name}.onnx"
+    if fit.accelerator.is_main_process:
+        _finish(fit, recipe_path, path, say, began, time.monotonic() - clock, workers)
+    return path
+
+
+def prepare(
+    recipe: Recipe,
+    corpus: Path,
+    folder: Path,
+    *,
+    say: Callable[[str], None] = print,
+    accelerator: Accelerator | None = None,
+) -> Fit:
+    """The run that a recipe describes, ready to go (on); all that can be wrong is found here.
+
+    Raises:
+        DataError: pictures are missing, the disk is full, or the recipe does not fit the corpus.
+        ModelError: the start weights cannot be had.
+    """
+    recipe.mix.check()
+    samples = apply_protocol(read_samples(corpus), recipe.protocol, recipe.seed)
+    missing = [s.path for s in samples if not s.path.is_file()]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(samples)} pictures are missing, the first is {missing[0]}",
+            hint="extract them again, or give the corpus that the manifest belongs to",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free < LEAST_ROOM:
+        raise DataError(
+            f"less than {LEAST_ROOM >> 30} GiB is free for {folder}", hint="free some, or use --out"
+        )
+    source = None
+    if recipe.mix.precut:
+        say(f"cutting {len(samples)} crops once")
+        source = Precut(samples, recipe.crop, folder.parent / "crops")
+    fit = Fit(recipe, samples, folder, source=source, accelerator=accelerator)
+    fakes = sum(s.fake for s in fit.train)
+    say(
+        f"{recipe.name}: {len(fit.train)} crops to train on ({fakes} fake), {len(fit.val)} to choose by; "
+        f"{fit.steps} steps on {fit.accelerator.device}" + (f", at step {fit.step}" if fit.step else "")
+    )
+    return fit
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the chosen weights say of `val`, as it is and degraded."""
+
+    clean: Scored
+    degraded: Scored | None
+
+    @property
+    def both(self) -> list[calibrate.Unit]:
+        rest = calibrate.units_of(self.degraded) if self.degraded else []
+        return [*calibrate.units_of(self.clean), *rest]
+
+
+def _finish(
+    fit: Fit,
+    recipe_path: Path,
+    path: Path,
+    say: Callable[[str], None],
+    began: datetime,
+    seconds: float,
+    workers: int,
+) -> None:
+    recipe = fit.recipe
+    fit.average.load_state_dict(torch.load(fit.best_weights, map_location="cpu", weights_only=True))
+    fit.average.to("cpu")
+    judged = _Judged(
+        score(fit.average, fit.val, recipe, 0.0, workers=0 if fit.source else workers, source=fit.source),
+        score(fit.average, fit.val, recipe, VALIDATION_STRENGTH, workers=workers)
+        if recipe.mix.strength
+        else None,
+    )
+    card = _card(fit, judged, hashlib.sha256(recipe_path.read_bytes()).hexdigest(), say)
+    info = NETWORKS[recipe.network]
+    export(fit.average, card, path, info.mean, info.std)
+    figures = [_split_figures("val", judged.clean, card)]
+    if judged.degraded:
+        figures.append(_split_figures("val, degraded", judged.degraded, card))
+    result = RunResult(
+        name=recipe.name,
+        network=recipe.network,
+        protocol="source-disjoint" if recipe.protocol.split == "given" else recipe.protocol.split,
+        started=began.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(seconds, 1),
+        steps=fit.step,
+        epochs=round(fit.step * recipe.schedule.batch / len(fit.train), 2),
+        seed=recipe.seed,
+        parameters=count_parameters(fit.average),
+        macs=count_macs(fit.average, recipe.crop.size),
+        ms_per_face=_ms_per_face(path),
+        train_size=len(fit.train),
+        train_majority=_majority(fit.train),
+        val_size=len(fit.val),
+        val_majority=_majority(fit.val),
+        figures=tuple(figures),
+        log=fit.journal.path.name,
+        recipe_sha256=card.recipe_sha256,
+        model_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+    _write(fit.folder / "result.json", msgspec.json.format(msgspec.json.encode(result)))
+    _write(fit.folder / "val-scores.csv", _scores_table(judged.clean, card).encode())
+    draw_run(
+        fit.folder / "result.png",
+        f"{recipe.name} ({result.protocol})",
+        read_journal(fit.journal.path),
+        figures[0],
+        [s.fake for s in judged.clean.samples],
+        _probabilities(judged.clean, card),
+    )
+    for part in figures:
+        say(classification_report(part))
+
+
+def _card(fit: Fit, judged: _Judged, recipe_sha256: str, say: Callable[[str], None]) -> ModelCard:
+    recipe, both = fit.recipe, judged.both
     trials = calibrate.try_aggregations(both)
     for trial in trials:
         say(f"aggregation {trial.name:8} AUC whole {trial.whole:.4f}  partly forged {trial.partly:.4f}")
-    aggregation = trials[0].name
+    aggregation = trials[0].name if trials else calibrate.WITHOUT_RECORDINGS
     scores = calibrate.aggregated(both, aggregation)
     calibration = calibrate.fit_calibration(both, scores)
     probabilities = calibrate.probabilities_of(scores, calibration)
-    figures = (
-        *calibrate.figures_of(clean, calibrate.aggregated(clean, aggregation), "val"),
-        *calibrate.figures_of(degraded, calibrate.aggregated(degraded, aggregation), "val, degraded"),
-    )
-    card = ModelCard(
+    figures: list[Figure] = []
+    for name, scored in (("val", judged.clean), ("val, degraded", judged.degraded)):
+        if scored:
+            units = calibrate.units_of(scored)
+            figures += calibrate.figures_of(units, calibrate.aggregated(units, aggregation), name)
+    for figure in figures:
+        say(f"{figure.on} {figure.level}s: AUC {figure.auc:.3f} [{figure.low:.3f}, {figure.high:.3f}]")
+    limits = recipe.limits
+    if recipe.protocol.split == "random-frames":
+        limits = (RANDOM_FRAMES_LIMIT, *limits)
+    return ModelCard(
         name=recipe.name,
         version=__version__,
         architecture=recipe.network,
@@ -62,19 +210,13 @@ def make(
         calibration=calibration,
         band=calibrate.fit_band(both, probabilities),
         operating_points=calibrate.operating_points(both, probabilities),
-        figures=figures,
+        figures=tuple(figures),
         training_data=_training_data(fit.train, recipe),
-        limits=recipe.limits,
+        limits=limits,
         licence=recipe.licence,
         seed=recipe.seed,
-        recipe_sha256=hashlib.sha256(recipe_path.read_bytes()).hexdigest(),
+        recipe_sha256=recipe_sha256,
     )
-    path = folder / f"{recipe.name}.onnx"
-    export(fit.average, card, path)
-    for figure in figures:
-        say(f"{figure.on} {figure.level}s: AUC {figure.auc:.3f} [{figure.low:.3f}, {figure.high:.3f}]")
-    say(f"band {card.band}; error at 0.5: {_error_rate(both, probabilities):.3f}")
-    return path
 
 
 def _training_data(samples: Sequence[Sample], recipe: Recipe) -> str:
@@ -82,13 +224,55 @@ def _training_data(samples: Sequence[Sample], recipe: Recipe) -> str:
     fake = [s for s in samples if s.fake]
     methods = len({s.method for s in fake})
     datasets = len({s.dataset for s in samples})
-    return (
-        f"{len(real)} real and {len(fake)} fake face crops of {methods} methods from {datasets} public "
-        f"research data sets; {recipe.mix.self_blended:.0%} of the fakes drawn in training were self-blended "
-        "real faces."
-    )
+    text = f"{len(real)} real and {len(fake)} fake face crops of {methods} methods from {datasets} data sets"
+    if recipe.mix.self_blended:
+        text += f"; {recipe.mix.self_blended:.0%} of the fakes drawn in training were self-blended real faces"
+    return text + "."
 
 
-def _error_rate(units: Sequence[calibrate.Unit], probabilities: np.ndarray) -> float:
-    labels = np.array([unit.fake for unit in units])
-    return float(((probabilities >= 0.5) != labels).mean())
+def _probabilities(scored: Scored, card: ModelCard) -> np.ndarray:
+    """P(fake) of each crop by itself."""
+    return calibrate.probabilities_of(np.array(scored.logits), card.calibration)
+
+
+def _split_figures(split: str, scored: Scored, card: ModelCard) -> SplitFigures:
+    # Accuracy is measured where the network itself draws the line (a raw score of 0), as studies do: the
+    # calibration was fitted on these very crops.
+    probabilities = 1 / (1 + np.exp(-np.array(scored.logits)))
+    labels = [s.fake for s in scored.samples]
+    return figures_of(split, labels, probabilities, [s.source for s in scored.samples])
+
+
+def _scores_table(scored: Scored, card: ModelCard) -> str:
+    probabilities = _probabilities(scored, card)
+    lines = ["file,label,method,dataset,source,score,probability"]
+    for sample, logit, probability in zip(scored.samples, scored.logits, probabilities, strict=True):
+        label = "fake" if sample.fake else "real"
+        cells = (sample.path.name, label, sample.method, sample.dataset, sample.source)
+        quoted = [f'"{cell}"' if "," in cell else cell for cell in cells]
+        lines.append(",".join([*quoted, f"{logit:.6f}", f"{probability:.6f}"]))
+    return "\n".join(lines) + "\n"
+
+
+def _majority(samples: Sequence[Sample]) -> float:
+    share = sum(s.fake for s in samples) / len(samples)
+    return round(max(share, 1 - share), 4)
+
+
+def _ms_per_face(path: Path) -> float:
+    """Milliseconds per face on one thread, batches of four: the median of some runs."""
+    model = load_model(path, threads=1)
+    size = model.card.crop.size
+    crops = np.random.default_rng(0).integers(0, 256, (4, size, size, 3), dtype=np.uint8)
+    times = []
+    for _ in range(TIMED_RUNS):
+        began = time.perf_counter()
+        model.score(crops)
+        times.append((time.perf_counter() - began) / len(crops) * 1000)
+    return round(float(np.median(times)), 3)
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(data)
+    partial.replace(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -14,24 +14,72 @@ from unmask.faces.crop import CropSpec
 from unmask.training.samples import Mix
 
 Positive = Annotated[int, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+NotNegative = Annotated[float, Meta(ge=0)]
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How weights move. `sam` is AdamW within sharpness-aware minimisation (Foret et al., ICLR 2021),
+    which takes two passes a step and looks `radius` away; `momentum` is for `sgd` alone."""
+
+    kind: Literal["adam", "adamw", "sgd", "sam"] = "adamw"
+    momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.9
+    radius: Annotated[float, Meta(gt=0)] = 0.05
+
+
+@dataclass(frozen=True)
+class Regularise:
+    """Terms added to the loss: `l1_kernel` × the sum of |w| over kernels of convolutions and linear layers,
+    `l2_activity` × the sum of squared outputs of those layers, mean over the batch."""
+
+    l1_kernel: NotNegative = 0.0
+    l2_activity: NotNegative = 0.0
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: `steps` updates of `batch` crops, AdamW, warm-up, then a cosine to zero.
+    """How long and how fast.
 
-    `average` is the decay of the moving average of the weights that is validated and exported.
+    The length is `steps` updates of `batch` crops or, where `epochs` is given, that many times the training
+    crops. The rate warms up over `warm_up` steps, then follows `decay`: a cosine to zero, a tenth at a half
+    and at three quarters of the way (`step`), or as it is (`constant`). `average` is the decay of the moving
+    average of the weights that is validated and exported; 0 exports the weights themselves. `patience`
+    validations without a better one stop the training; 0 never does. `clip` bounds the gradient's norm.
     """
 
     steps: Positive = 3000
+    epochs: Annotated[float, Meta(ge=0)] = 0.0
     batch: Positive = 32
     rate: Annotated[float, Meta(gt=0)] = 6e-4
-    weight_decay: Annotated[float, Meta(ge=0)] = 0.02
+    decay: Literal["cosine", "step", "constant"] = "cosine"
+    weight_decay: NotNegative = 0.02
     warm_up: Annotated[int, Meta(ge=0)] = 150
     average: Annotated[float, Meta(ge=0, lt=1)] = 0.997
     label_smoothing: Annotated[float, Meta(ge=0, lt=0.5)] = 0.05
     validate_every: Positive = 500
+    patience: Annotated[int, Meta(ge=0)] = 0
+    clip: Annotated[float, Meta(gt=0)] = 5.0
     bfloat16: bool = True
+
+    def length(self, crops: int) -> int:
+        """Steps in all, for this many training crops."""
+        return max(1, round(self.epochs * crops / self.batch)) if self.epochs else self.steps
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Which crops train and which judge.
+
+    `split` is `given` (the manifest's own, disjoint by source) or `random-frames`: `share` of all crops drawn
+    for `val` one by one, whatever recording they come from. That is how many published figures came about;
+    it lets a network recognise recordings, so a model made this way says so in its limits. `kinds` keeps only
+    crops of these kinds.
+    """
+
+    split: Literal["given", "random-frames"] = "given"
+    share: Annotated[float, Meta(gt=0, lt=1)] = 0.2
+    kinds: tuple[Literal["photo", "frame"], ...] = ("photo", "frame")
 
 
 @dataclass(frozen=True)
@@ -44,10 +92,14 @@ class Recipe:
     licence: str
     limits: tuple[str, ...]
     start: str = "imagenet"
+    dropout: Annotated[float, Meta(ge=0, lt=1)] | None = None
     seed: int = 0
     crop: CropSpec = field(default_factory=CropSpec)
     mix: Mix = field(default_factory=Mix)
     schedule: Schedule = field(default_factory=Schedule)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    regularise: Regularise = field(default_factory=Regularise)
+    protocol: Protocol = field(default_factory=Protocol)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -57,11 +109,22 @@ def read_recipe(path: Path) -> Recipe:
         DataError: not readable, not YAML, an unknown key, or a value of the wrong type or range.
     """
     try:
-        document = msgspec.yaml.decode(path.read_bytes())
-        _refuse_unknown_keys(document, Recipe)
-        return msgspec.convert(document, Recipe)
+        return parse_recipe(msgspec.yaml.decode(path.read_bytes()))
     except (OSError, msgspec.MsgspecError) as error:
         raise DataError(f"recipe {path}: {error}", hint="recipes/ holds working examples") from error
+    except DataError as error:
+        raise DataError(f"recipe {path}: {error.message}", hint=error.hint) from error
+
+
+def parse_recipe(document: object) -> Recipe:
+    """The recipe in a decoded YAML document.
+
+    Raises:
+        DataError: an unknown key.
+        msgspec.ValidationError: a value of the wrong type or range.
+    """
+    _refuse_unknown_keys(document, Recipe)
+    return msgspec.convert(document, Recipe)
 
 
 def _refuse_unknown_keys(document: object, kind: type, where: str = "") -> None:

@@ -1,14 +1,15 @@
-"""Turn samples on disk into what a network trains on: balanced draws, pseudo-fakes, degradation, crops."""
+"""Turn samples on disk into what a network trains on: draws, pseudo-fakes, degradation, aligned crops."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated, Protocol
 
 import cv2
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -17,23 +18,88 @@ from unmask.data.corpus import Sample
 from unmask.errors import DataError
 from unmask.faces.crop import CropSpec, crop_matrix, cut, warp
 from unmask.forge.selfblend import self_blend
-from unmask.training.degrade import degrade
+from unmask.training.degrade import Odds, degrade
+from unmask.training.draws import Balance, Draws, Rounds
 from unmask.types import Landmarks
 
+Share = Annotated[float, Meta(ge=0, le=1)]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Mix:
     """What a draw is made of.
 
-    `real` is the share of real faces; of the fakes, `self_blended` is the share of pseudo-fakes. `strength`
-    in [0, 1] is how often degradation happens. Within a label, datasets are drawn in proportion to the
-    square root of their number of crops, then a source evenly, then one of its crops: no large data set and
-    no long clip crowds out the rest.
+    `balance` says how samples are drawn (see `draws.Draws`; `none` takes every crop once per round, in the
+    proportions of the corpus). Of balanced draws, `real` is the share of real faces, and of the fakes
+    `self_blended` the share of pseudo-fakes. `strength` scales the odds of `degradation`. `jitter` scales
+    small turns, shifts and changes of size of the crop, `flip` mirrors half of them, `cut_out` is the share
+    that lose a rectangle, and `mixup` > 0 blends pairs of a batch with Beta(mixup, mixup) (Zhang et al., ICLR
+    2018). `precut` cuts all crops once and keeps them: for small networks that need no new pictures.
     """
 
-    real: float = 0.5
-    self_blended: float = 0.5
-    strength: float = 0.9
+    balance: Balance = "groups"
+    real: Share = 0.5
+    self_blended: Share = 0.5
+    strength: Share = 0.9
+    degradation: Odds = field(default_factory=Odds)
+    jitter: Annotated[float, Meta(ge=0)] = 1.0
+    flip: bool = True
+    cut_out: Share = 0.0
+    mixup: Annotated[float, Meta(ge=0)] = 0.0
+    precut: bool = False
+
+    def check(self) -> None:
+        """Raises `DataError` for settings that exclude each other."""
+        if self.precut and (self.strength or self.self_blended):
+            raise DataError(
+                "mix.precut keeps finished crops, which can be neither self-blended nor degraded",
+                hint="set strength and self_blended to 0, or precut to false",
+            )
+        if self.balance == "none" and self.self_blended:
+            raise DataError(
+                "mix.balance none takes the crops as they are, so none can be self-blended",
+                hint="set self_blended to 0, or balance to groups",
+            )
+
+
+class Source(Protocol):
+    """Gives the picture of a sample."""
+
+    def crop(
+        self, sample: Sample, spec: CropSpec, jitter: Jitter, image: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """The aligned crop of `sample`, or of `image` in its place, moved by `jitter`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """A small move of a crop, as another detector or another frame would have it: radians, factor, shares."""
+
+    angle: float = 0.0
+    scale: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    mirrored: bool = False
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, amount: float, flip: bool) -> Jitter:
+        """A random one; `amount` 1 turns by some 4°, resizes by 6 % and shifts by 2.5 % of the side."""
+        angle, scale = np.radians(rng.normal(0, 4)) * amount, np.exp(rng.normal(0, 0.06) * amount)
+        shift = rng.normal(0, 0.025, 2) * amount
+        mirrored = bool(rng.random() < 0.5) and flip
+        return cls(float(angle), float(scale), (float(shift[0]), float(shift[1])), mirrored)
+
+
+STILL = Jitter()
+
+
+class FromDisk:
+    """Reads each picture when it is asked for."""
+
+    def crop(
+        self, sample: Sample, spec: CropSpec, jitter: Jitter, image: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        picture = read_image(sample) if image is None else image
+        return cut_moved(picture, sample.landmarks, spec, jitter)
 
 
 def read_image(sample: Sample) -> NDArray[np.uint8]:
@@ -49,78 +115,99 @@ def read_image(sample: Sample) -> NDArray[np.uint8]:
     return np.asarray(image, np.uint8)
 
 
-class Draws:
-    """Draws samples of one label in a balanced way (see `Mix`)."""
-
-    def __init__(self, samples: Sequence[Sample]) -> None:
-        if not samples:
-            raise DataError("a label has no samples", hint="training needs real and fake faces")
-        groups: dict[tuple[str, str], dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
-        for sample in samples:
-            groups[sample.dataset, sample.method][sample.source].append(sample)
-        self.groups = [list(sources.values()) for sources in groups.values()]
-        sizes = np.array([sum(map(len, sources)) for sources in self.groups], dtype=np.float64)
-        self.weights = np.sqrt(sizes) / np.sqrt(sizes).sum()
-
-    def draw(self, rng: np.random.Generator) -> Sample:
-        sources = self.groups[rng.choice(len(self.groups), p=self.weights)]
-        crops = sources[rng.integers(len(sources))]
-        return crops[rng.integers(len(crops))]
-
-
 class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
     """An endless training set cut to `length`; item i is a function of the seed and i alone."""
 
-    def __init__(self, samples: Sequence[Sample], spec: CropSpec, mix: Mix, length: int, seed: int) -> None:
-        self.real = Draws([s for s in samples if not s.fake])
-        self.fake = Draws([s for s in samples if s.fake])
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        spec: CropSpec,
+        mix: Mix,
+        length: int,
+        seed: int,
+        source: Source | None = None,
+    ) -> None:
+        mix.check()
         self.spec, self.mix, self.length, self.seed = spec, mix, length, seed
+        self.source = source or FromDisk()
+        self.rounds = Rounds(samples, seed)
+        self.real = Draws([s for s in samples if not s.fake], mix.balance)
+        self.fake = Draws([s for s in samples if s.fake], mix.balance)
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        rng = np.random.default_rng((self.seed, index))
-        is_fake = rng.random() >= self.mix.real
-        blends = is_fake and rng.random() < self.mix.self_blended
-        sample = (self.fake if is_fake and not blends else self.real).draw(rng)
-        image = read_image(sample)
-        if blends:
-            image = self_blend(image, sample.landmarks, rng).image
-        image = degrade(image, rng, self.mix.strength)
-        crop = cut_jittered(image, sample.landmarks, self.spec, rng)
+        mix, rng = self.mix, np.random.default_rng((self.seed, index))
+        image = None
+        if mix.balance == "none":
+            sample = self.rounds[index]
+            is_fake = sample.fake
+        else:
+            is_fake = bool(rng.random() >= mix.real)
+            blends = is_fake and rng.random() < mix.self_blended
+            sample = (self.fake if is_fake and not blends else self.real).draw(rng)
+            if blends:
+                image = self_blend(read_image(sample), sample.landmarks, rng).image
+        if mix.strength:
+            image = degrade(
+                read_image(sample) if image is None else image, rng, mix.strength, mix.degradation
+            )
+        crop = self.source.crop(sample, self.spec, Jitter.draw(rng, mix.jitter, mix.flip), image)
+        if mix.cut_out and rng.random() < mix.cut_out:
+            crop = cut_out(crop, rng)
         return as_tensor(crop), torch.tensor(float(is_fake))
 
 
 class ValidationCrops(Dataset[tuple[Tensor, Tensor]]):
     """Every sample once, in order; with `strength` > 0 each under one fixed draw of degradation."""
 
-    def __init__(self, samples: Sequence[Sample], spec: CropSpec, strength: float, seed: int) -> None:
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        spec: CropSpec,
+        strength: float,
+        seed: int,
+        source: Source | None = None,
+    ) -> None:
         self.samples, self.spec, self.strength, self.seed = samples, spec, strength, seed
+        self.source = source or FromDisk()
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         sample = self.samples[index]
-        image = degrade(read_image(sample), np.random.default_rng((self.seed, index)), self.strength)
-        return as_tensor(cut(image, sample.landmarks, self.spec)), torch.tensor(float(sample.fake))
+        image = None
+        if self.strength:
+            image = degrade(read_image(sample), np.random.default_rng((self.seed, index)), self.strength)
+        return as_tensor(self.source.crop(sample, self.spec, STILL, image)), torch.tensor(float(sample.fake))
 
 
-def cut_jittered(
-    image: NDArray[np.uint8], landmarks: Landmarks, spec: CropSpec, rng: np.random.Generator
+def cut_moved(
+    image: NDArray[np.uint8], landmarks: Landmarks, spec: CropSpec, jitter: Jitter
 ) -> NDArray[np.uint8]:
-    """An aligned crop as another detector, another frame or a mirror would have given it."""
+    """An aligned crop, RGB uint8 (size, size, 3), moved by `jitter`."""
+    if jitter == STILL:
+        return cut(image, landmarks, spec)
     size = spec.size
-    matrix = crop_matrix(landmarks, spec)
-    angle, scale = np.radians(rng.normal(0, 4)), np.exp(rng.normal(0, 0.06))
-    shift = rng.normal(0, 0.025, 2) * size
     middle = (size - 1) / 2
-    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    offset = middle + shift - turn @ np.array([middle, middle])
-    jitter = np.vstack([np.column_stack([turn, offset]), [0, 0, 1]])
-    crop = warp(image, matrix @ jitter, size)
-    return np.ascontiguousarray(crop[:, ::-1]) if rng.random() < 0.5 else crop
+    cos, sin = np.cos(jitter.angle), np.sin(jitter.angle)
+    turn = jitter.scale * np.array([[cos, -sin], [sin, cos]])
+    offset = middle + np.array(jitter.shift) * size - turn @ np.array([middle, middle])
+    move = np.vstack([np.column_stack([turn, offset]), [0, 0, 1]])
+    crop = warp(image, crop_matrix(landmarks, spec) @ move, size)
+    return np.ascontiguousarray(crop[:, ::-1]) if jitter.mirrored else crop
+
+
+def cut_out(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """`crop` with one rectangle of up to a third of each side in its mean colour (DeVries & Taylor, 2017)."""
+    size = crop.shape[0]
+    height, width = (int(size * share) for share in rng.uniform(0.08, 0.34, 2))
+    top, left = (int(rng.integers(0, size - side + 1)) for side in (height, width))
+    crop = crop.copy()
+    crop[top : top + height, left : left + width] = crop.mean(axis=(0, 1))
+    return crop
 
 
 def as_tensor(crop: NDArray[np.uint8]) -> Tensor:

@@ -6,9 +6,9 @@ widely published ImageNet weights, so that these load as they are.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from torch import Tensor, nn
+
+from unmask.zoo.network import NETWORKS, NetworkInfo
 
 STAGES = (
     # expansion, channels, repeats, stride of the first
@@ -58,7 +58,7 @@ class MobileNetV2(nn.Module):
     2016) whose mean *is* the logit: the heatmap is the decision taken apart by place, not a guess at it.
     """
 
-    def __init__(self, dropout: float = 0.2) -> None:
+    def __init__(self, size: int = 224, dropout: float | None = None) -> None:
         super().__init__()
         blocks: list[nn.Module] = [_conv(3, 32, stride=2)]
         channels = 32
@@ -68,7 +68,7 @@ class MobileNetV2(nn.Module):
                 channels = width
         blocks.append(_conv(channels, FEATURES, kernel=1))
         self.features = nn.Sequential(*blocks)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(0.2 if dropout is None else dropout)
         self.classifier = nn.Linear(FEATURES, 1)
         nn.init.normal_(self.classifier.weight, std=0.01)
         nn.init.zeros_(self.classifier.bias)
@@ -82,9 +82,24 @@ class MobileNetV2(nn.Module):
         pooled = self.dropout(features.mean((2, 3)))
         return self.classifier(pooled)[:, 0], evidence
 
-    def load_imagenet(self, state: OrderedDict[str, Tensor]) -> None:
-        """Take the features from ImageNet weights; the 1000-way classifier is left out."""
-        kept = {name: value for name, value in state.items() if name.startswith("features.")}
-        missing, unexpected = self.load_state_dict(kept, strict=False)
-        if unexpected or set(missing) != {"classifier.weight", "classifier.bias"}:
-            raise ValueError(f"not MobileNetV2 weights: missing {missing}, unexpected {unexpected}")
+
+def load(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Take the features from ImageNet weights; the 1000-way classifier is left out."""
+    kept = {name: value for name, value in state.items() if name.startswith("features.")}
+    missing, unexpected = network.load_state_dict(kept, strict=False)
+    if unexpected or set(missing) != {"classifier.weight", "classifier.bias"}:
+        raise ValueError(f"not MobileNetV2 weights: missing {missing}, unexpected {unexpected}")
+
+
+NETWORKS.register("mobilenetv2")(
+    NetworkInfo(
+        name="mobilenetv2",
+        make=MobileNetV2,
+        size=224,
+        paper="Sandler et al., MobileNetV2: inverted residuals and linear bottlenecks, CVPR 2018",
+        parameters=2_225_153,
+        macs=299_556_992,
+        starts=("imagenet",),
+        load=load,
+    )
+)

@@ -1,0 +1,107 @@
+"""Whether the data pipeline keeps up with training, as ratios in one run on the same cores.
+
+    python benchmarks/train.py CORPUS
+
+Feeding is timed with full augmentation (self-blending, degradation, jitter) by two processes, learning is a
+MobileNetV2 step at 224 px on one batch that lies ready, both with all cores to themselves. Self-blending is
+timed on one core on crops of 320 px.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from unmask.data.manifest import read_samples
+from unmask.forge.selfblend import self_blend
+from unmask.training.fit import WORKERS, Fit
+from unmask.training.recipe import Schedule, read_recipe
+from unmask.training.samples import TrainingDraws, one_thread_each, read_image
+
+ROOT = Path(__file__).resolve().parents[1]
+BATCH = 32
+
+
+def feeding(corpus: Path, batches: int) -> float:
+    """Crops a second that two processes prepare."""
+    recipe = read_recipe(ROOT / "recipes" / "fast.yaml")
+    samples = [s for s in read_samples(corpus) if s.split == "train"]
+    draws = TrainingDraws(samples, recipe.crop, recipe.mix, (batches + 8) * BATCH, seed=0)
+    loader = iter(
+        DataLoader(
+            draws,
+            BATCH,
+            num_workers=2,
+            worker_init_fn=one_thread_each,
+            multiprocessing_context=WORKERS,
+            prefetch_factor=2,
+        )
+    )
+    for _ in range(8):
+        next(loader)  # processes start and queues fill
+    began = time.perf_counter()
+    for _ in range(batches):
+        next(loader)
+    return batches * BATCH / (time.perf_counter() - began)
+
+
+def learning(corpus: Path, folder: Path, steps: int) -> float:
+    """Crops a second that training steps consume."""
+    recipe = replace(
+        read_recipe(ROOT / "recipes" / "fast.yaml"), schedule=Schedule(batch=BATCH), start="none"
+    )
+    fit = Fit(recipe, read_samples(corpus), folder)
+    crops = torch.randint(0, 256, (BATCH, 3, 224, 224), dtype=torch.uint8)
+    labels = torch.arange(BATCH).remainder(2).float()
+    times = []
+    for _ in range(steps + 3):
+        began = time.perf_counter()
+        fit._update(crops, labels)
+        times.append(time.perf_counter() - began)
+    return BATCH / statistics.median(times[3:])
+
+
+def blending(corpus: Path, count: int) -> float:
+    """Milliseconds of one self-blend of a 320 px crop on one core."""
+    cv2.setNumThreads(1)
+    samples = [s for s in read_samples(corpus) if not s.fake]
+    rng = np.random.default_rng(0)
+    times = []
+    for sample in samples[:: max(1, len(samples) // (4 * count))]:
+        image = read_image(sample)
+        if image.shape[0] != 320 or len(times) >= count:
+            continue
+        began = time.perf_counter()
+        self_blend(image, sample.landmarks, rng)
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
+def main() -> None:
+    import tempfile
+
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("corpus", type=Path)
+    options.add_argument("--batches", type=int, default=40)
+    chosen = options.parse_args()
+    blend = blending(chosen.corpus, 60)
+    fed = feeding(chosen.corpus, chosen.batches)
+    with tempfile.TemporaryDirectory() as folder:
+        learned = learning(chosen.corpus, Path(folder), 12)
+    print("| what | measured | goal |\n| --- | --- | --- |")
+    print(
+        f"| feeding / learning | {fed / learned:.2f} ({fed:.0f} and {learned:.0f} crops/s) | at least 1.3 |"
+    )
+    print(f"| self-blending a 320 px face, one core | {blend:.1f} ms | at most 12 |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Make a network by name, with the weights it starts from."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from unmask.errors import ModelError
+
+# Each file files its networks under their names when it is imported.
+from unmask.zoo import (  # noqa: F401
+    alexnet,
+    clip,
+    efficientnet_lite,
+    lenet,
+    meso,
+    minivggnet,
+    mobilenetv2,
+    resnet,
+    vgg,
+    xception,
+)
+from unmask.zoo.network import NETWORKS
+from unmask.zoo.starts import load_start
+
+
+def build(
+    name: str, *, size: int | None = None, dropout: float | None = None, start: str | None = None
+) -> nn.Module:
+    """The network `name` for images of `size` pixels (its own, where None), with weights `start` or random.
+
+    `dropout` replaces the architecture's own where that has any.
+
+    Raises:
+        UnmaskError: there is no network of that name.
+        ModelError: `size` is too small, or there are no such weights for it.
+    """
+    info = NETWORKS[name]
+    side = info.size if size is None else size
+    if side < info.least_size:
+        raise ModelError(
+            f"{name} needs crops of at least {info.least_size} px, not {side}", hint="set crop.size larger"
+        )
+    network = info.make(size=side, dropout=dropout)
+    if start is not None:
+        if start not in info.starts or info.load is None:
+            known = ", ".join(("none", *info.starts))
+            raise ModelError(f"{name} cannot start from {start!r}", hint=f"set start to one of: {known}")
+        info.load(network, load_start(name, start))
+    if info.tunes is not None:
+        for parameter_name, parameter in network.named_parameters():
+            parameter.requires_grad_(info.tunes(parameter_name))
+    return network

@@ -1,0 +1,126 @@
+"""The image tower of CLIP ViT-B/16 (Radford et al., ICML 2021), tuned in its LayerNorms and a linear head.
+
+Tuning so little keeps what the tower knows of pictures in general, which is what transfers to forgeries that
+no training set holds (after Yermakov et al., "Deepfake detection that generalizes across benchmarks", 2025).
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from unmask.zoo.network import NETWORKS, NetworkInfo
+
+PATCH, WIDTH, LAYERS, HEADS = 16, 768, 12, 12
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class _Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        def split(y: Tensor) -> Tensor:
+            return y.unflatten(2, (HEADS, WIDTH // HEADS)).transpose(1, 2)
+
+        q, k, v = split(self.q_proj(x)), split(self.k_proj(x)), split(self.v_proj(x))
+        mixed = nn.functional.scaled_dot_product_attention(q, k, v)
+        return cast("Tensor", self.out_proj(mixed.transpose(1, 2).flatten(2)))
+
+
+class _Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer_norm1 = nn.LayerNorm(WIDTH)
+        self.self_attn = _Attention()
+        self.layer_norm2 = nn.LayerNorm(WIDTH)
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(WIDTH, 4 * WIDTH), "fc2": nn.Linear(4 * WIDTH, WIDTH)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.self_attn(self.layer_norm1(x))
+        hidden = self.mlp["fc1"](self.layer_norm2(x))
+        return cast("Tensor", x + self.mlp["fc2"](hidden * torch.sigmoid(1.702 * hidden)))
+
+
+class ClipViT(nn.Module):
+    """Maps images (N, 3, S, S), S a multiple of 16, to `(logit (N,), evidence (N, S/16, S/16))`.
+
+    The linear head works on the mean of the class token and each patch, so that the map of what the places
+    say has the logit as its mean. Position embeddings are resized for other sizes than 224.
+    """
+
+    def __init__(self, size: int = 224, dropout: float | None = None) -> None:
+        super().__init__()
+        self.grid = size // PATCH
+        self.class_embedding = nn.Parameter(torch.randn(WIDTH) * 0.02)
+        self.patch_embedding = nn.Conv2d(3, WIDTH, PATCH, PATCH, bias=False)
+        self.position_embedding = nn.Parameter(torch.randn(self.grid**2 + 1, WIDTH) * 0.02)
+        self.pre_layrnorm = nn.LayerNorm(WIDTH)
+        self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
+        self.post_layernorm = nn.LayerNorm(WIDTH)
+        self.dropout = nn.Dropout(dropout or 0.0)
+        self.classifier = nn.Linear(WIDTH, 1)
+        nn.init.normal_(self.classifier.weight, std=0.01)
+        nn.init.zeros_(self.classifier.bias)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """The last layer's states (N, 1 + patches, 768): the class token, then the patches row by row."""
+        patches = self.patch_embedding(x).flatten(2).transpose(1, 2)
+        first = self.class_embedding.expand(len(x), 1, -1)
+        states = self.pre_layrnorm(torch.cat([first, patches], dim=1) + self.position_embedding)
+        for layer in self.layers:
+            states = layer(states)
+        return cast("Tensor", states)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        states = self.post_layernorm(self.tokens(x))
+        # The class token counts as much as all patches together, and is the same for each place.
+        mixed = 0.5 * (states[:, :1] + states[:, 1:])
+        evidence = self.classifier(self.dropout(mixed))[..., 0]
+        return evidence.mean(1), evidence.unflatten(1, (self.grid, self.grid))
+
+
+def tunes(parameter: str) -> bool:
+    """LayerNorms and the head."""
+    return "norm" in parameter or "layrnorm" in parameter or parameter.startswith("classifier.")
+
+
+def load(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Take everything but the head from a state dict with the tower's names as the hub has them."""
+    assert isinstance(network, ClipViT)
+    renamed = {}
+    for name, value in state.items():
+        short = name.removeprefix("vision_model.").removeprefix("encoder.").removeprefix("embeddings.")
+        renamed[short.replace("position_embedding.weight", "position_embedding")] = value
+    renamed.pop("visual_projection.weight", None)
+    positions = renamed["position_embedding"]
+    side = round((len(positions) - 1) ** 0.5)
+    if side != network.grid:
+        grid = positions[1:].T.reshape(1, WIDTH, side, side)
+        grid = nn.functional.interpolate(grid, (network.grid,) * 2, mode="bicubic", align_corners=False)
+        renamed["position_embedding"] = torch.cat([positions[:1], grid.reshape(WIDTH, -1).T])
+    missing, unexpected = network.load_state_dict(renamed, strict=False)
+    if unexpected or set(missing) != {"classifier.weight", "classifier.bias"}:
+        raise ValueError(f"not a CLIP ViT-B/16 tower: missing {missing}, unexpected {unexpected}")
+
+
+NETWORKS.register("clip_vit_b16")(
+    NetworkInfo(
+        name="clip_vit_b16",
+        make=ClipViT,
+        size=224,
+        paper="Radford et al., Learning transferable visual models from natural language supervision, "
+        "ICML 2021",
+        parameters=85_800_193,
+        macs=17_563_210_752,
+        mean=CLIP_MEAN,
+        std=CLIP_STD,
+        starts=("clip",),
+        load=load,
+        tunes=tunes,
+    )
+)
