@@ -1,1 +1,1 @@
-"""Corpora as tables of samples."""
+"""Media and face crops as tables of samples: index, extract, split, check, show."""
