@@ -17,12 +17,12 @@ def make_optimizer(
     """The optimiser of a recipe; for `sam` the one that makes the second step (see `Sharpness`)."""
     kept = list(parameters)
     if optimizer.kind == "adam":
-        return torch.optim.Adam(kept, lr=schedule.rate, weight_decay=schedule.weight_decay)
+        return torch.optim.Adam(kept, lr=schedule.rate, weight_decay=schedule.weight_decay, fused=True)
     if optimizer.kind == "sgd":
         return torch.optim.SGD(
             kept, lr=schedule.rate, momentum=optimizer.momentum, weight_decay=schedule.weight_decay
         )
-    return torch.optim.AdamW(kept, lr=schedule.rate, weight_decay=schedule.weight_decay)
+    return torch.optim.AdamW(kept, lr=schedule.rate, weight_decay=schedule.weight_decay, fused=True)
 
 
 class Sharpness:
