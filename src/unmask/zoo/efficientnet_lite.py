@@ -11,6 +11,7 @@ import math
 
 from torch import Tensor, nn
 
+from unmask.zoo.head import judge
 from unmask.zoo.network import NETWORKS, NetworkInfo
 
 STAGES = (
@@ -93,12 +94,7 @@ class EfficientNetLite(nn.Module):
         return nn.functional.relu6(self._bn1(self._conv_head(self._blocks(x))))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.features(x)
-        kernel = self.classifier.weight[:, :, None, None]
-        evidence = nn.functional.conv2d(features, kernel, self.classifier.bias)[:, 0]
-        if not self.training:
-            return evidence.mean((1, 2)), evidence
-        return self.classifier(self.dropout(features.mean((2, 3))))[:, 0], evidence
+        return judge(self.features(x), self.classifier, self.dropout)
 
 
 def load(network: nn.Module, state: dict[str, Tensor]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from unmask.zoo.head import judge
 from unmask.zoo.network import NETWORKS, NetworkInfo
 
 STAGES = (
@@ -53,9 +54,7 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(nn.Module):
     """Maps images (N, 3, S, S), normalised, to one logit each and the map it is the mean of.
 
-    `forward` returns `(logit (N,), evidence (N, S/32, S/32))`. The classifier is linear and works on
-    averaged features, so applying it before the averaging gives a class activation map (Zhou et al., CVPR
-    2016) whose mean *is* the logit: the heatmap is the decision taken apart by place, not a guess at it.
+    `forward` returns `(logit (N,), evidence (N, S/32, S/32))`, see `head.judge`.
     """
 
     def __init__(self, size: int = 224, dropout: float | None = None) -> None:
@@ -74,13 +73,7 @@ class MobileNetV2(nn.Module):
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.features(x)
-        kernel = self.classifier.weight[:, :, None, None]
-        evidence = nn.functional.conv2d(features, kernel, self.classifier.bias)[:, 0]
-        if not self.training:
-            return evidence.mean((1, 2)), evidence
-        pooled = self.dropout(features.mean((2, 3)))
-        return self.classifier(pooled)[:, 0], evidence
+        return judge(self.features(x), self.classifier, self.dropout)
 
 
 def load(network: nn.Module, state: dict[str, Tensor]) -> None:

@@ -9,6 +9,7 @@ import functools
 
 from torch import Tensor, nn
 
+from unmask.zoo.head import judge
 from unmask.zoo.network import NETWORKS, NetworkInfo
 
 
@@ -61,12 +62,7 @@ class ResNet(nn.Module):
         self.classifier = nn.Linear(channels, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.features(x)
-        kernel = self.classifier.weight[:, :, None, None]
-        evidence = nn.functional.conv2d(features, kernel, self.classifier.bias)[:, 0]
-        if not self.training:
-            return evidence.mean((1, 2)), evidence
-        return self.classifier(self.dropout(features.mean((2, 3))))[:, 0], evidence
+        return judge(self.features(x), self.classifier, self.dropout)
 
 
 for _name, _repeats, _bottleneck, _parameters, _macs in (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from unmask.zoo.head import judge
 from unmask.zoo.network import NETWORKS, NetworkInfo
 
 HALF = (0.5, 0.5, 0.5)
@@ -72,12 +73,7 @@ class Xception(nn.Module):
         self.classifier = nn.Linear(2048, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.features(x)
-        kernel = self.classifier.weight[:, :, None, None]
-        evidence = nn.functional.conv2d(features, kernel, self.classifier.bias)[:, 0]
-        if not self.training:
-            return evidence.mean((1, 2)), evidence
-        return self.classifier(self.dropout(features.mean((2, 3))))[:, 0], evidence
+        return judge(self.features(x), self.classifier, self.dropout)
 
 
 NETWORKS.register("xception")(
