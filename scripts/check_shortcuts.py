@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from unmask.data.corpus import Sample, read_corpus
-from unmask.evaluation.metrics import auc_estimate
 from unmask.faces.crop import CropSpec, cut, face_frame
+from unmask.figures.scores import auc_estimate
 from unmask.training.degrade import degrade
 from unmask.training.samples import read_image
 

@@ -15,9 +15,9 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from unmask.cli import cli
 from unmask.errors import DataError, UnmaskError
-from unmask.evaluation.metrics import auc_estimate
+from unmask.figures.scores import auc_estimate, equal_error_rate
 from unmask.training.compare import find_runs, markdown, row, save, splits_of
-from unmask.training.result import RunResult, SplitFigures, equal_error_rate, figures_of, read_result
+from unmask.training.result import RunResult, SplitFigures, figures_of, read_result
 
 
 def some_figures(split: str = "val", quality: float = 1.0, seed: int = 0) -> SplitFigures:

@@ -25,8 +25,8 @@ from unmask.data.manifest import Manifest, Row, read_samples, table_of, write_ma
 from unmask.detector.card import CARD_KEY, Calibration
 from unmask.detector.model import load_model
 from unmask.errors import DataError, ModelError, UnmaskError
-from unmask.evaluation.metrics import auc, auc_estimate
 from unmask.faces.crop import CropSpec, cut
+from unmask.figures.scores import auc, auc_estimate
 from unmask.options import ScanOptions
 from unmask.scanner import Scanner
 from unmask.training import calibrate, ensemble_scores

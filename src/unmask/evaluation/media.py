@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.errors import DataError
-from unmask.evaluation.metrics import auc_estimate
+from unmask.figures.scores import auc_estimate
 from unmask.many import scan_many
 from unmask.options import ScanOptions
 from unmask.types import Report, Verdict

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from unmask.data.corpus import Sample
 from unmask.detector.aggregate import AGGREGATIONS
 from unmask.detector.card import Calibration, Figure, OperatingPoint
-from unmask.evaluation.metrics import auc, auc_estimate, macro_auc
+from unmask.figures.scores import auc, auc_estimate, macro_auc
 from unmask.training.fit import Scored
 from unmask.types import Band
 

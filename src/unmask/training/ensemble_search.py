@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.errors import ModelError
-from unmask.evaluation.metrics import auc
+from unmask.figures.resampling import Resampling
+from unmask.figures.scores import auc
 from unmask.training.ensemble_scores import AS_IS, DEGRADED
 from unmask.training.ensemble_vote import Method, folds_of, out_of_fold
-from unmask.training.result import Resampling
 
 MOST_SEARCHED = 10
 """Models of which all subsets are tried: 1013; each further one doubles them."""

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Subset
 
 from unmask.data.corpus import Sample
 from unmask.errors import DataError
-from unmask.evaluation.metrics import auc, macro_auc
+from unmask.figures.scores import auc, macro_auc
 from unmask.training.journal import Journal
 from unmask.training.optimise import Penalty, Sharpness, make_optimizer, pace
 from unmask.training.recipe import Recipe

@@ -8,19 +8,17 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import brier_score_loss, log_loss, precision_recall_fscore_support, roc_curve
+from numpy.typing import ArrayLike
+from sklearn.metrics import brier_score_loss, log_loss, precision_recall_fscore_support
 
 from unmask.errors import DataError
-from unmask.evaluation.metrics import auc
+from unmask.figures.resampling import Resampling
+from unmask.figures.scores import auc, equal_error_rate
 
 RESULT_FILE = "result.json"
 """The name of the file in a run's folder."""
 
 RESULT_FORMAT = "unmask-run/1"
-
-DRAWS = 1000
-"""Resamplings behind every interval."""
 
 
 @dataclass(frozen=True)
@@ -172,53 +170,3 @@ def figures_of(
         log_loss=float(log_loss(fake, np.clip(p, 1e-7, 1 - 1e-7), labels=[False, True])),
         brier=float(brier_score_loss(fake, p)),
     )
-
-
-def equal_error_rate(labels: ArrayLike, probabilities: ArrayLike) -> float:
-    """The rate at which false alarms and misses are equal, on the straight lines between the ROC's points."""
-    false_alarms, hits, _ = roc_curve(np.asarray(labels, bool), np.asarray(probabilities))
-    gaps = false_alarms - (1 - hits)
-    after = int(np.argmax(gaps >= 0))
-    if after == 0 or gaps[after] == 0:
-        return float(false_alarms[after])
-    share = -gaps[after - 1] / (gaps[after] - gaps[after - 1])
-    return float(false_alarms[after - 1] + share * (false_alarms[after] - false_alarms[after - 1]))
-
-
-class Resampling:
-    """A bootstrap over sources: the same `DRAWS` resamplings for every figure of the same N samples.
-
-    Whole sources are drawn, within each label, as in `metrics.auc_estimate`.
-    """
-
-    def __init__(self, labels: ArrayLike, sources: Sequence[str], seed: int = 0) -> None:
-        self.fake = np.asarray(labels, dtype=bool)
-        names = np.asarray(sources, dtype=str)
-        rng = np.random.default_rng(seed)
-        # How often each sample is drawn in each resampling: counting is much faster than drawing rows.
-        self._counts = np.empty((DRAWS, len(self.fake)))
-        for label in (False, True):
-            rows = np.flatnonzero(self.fake == label)
-            blocks, block = np.unique(names[rows], return_inverse=True)
-            times = rng.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), size=DRAWS)
-            self._counts[:, rows] = times[:, block]
-
-    def share_interval(self, true: NDArray[np.bool_]) -> tuple[float, float]:
-        """The 95 % interval of the share of samples of which something is `true` (N,)."""
-        return _middle(self._counts @ true / self._counts.sum(axis=1))
-
-    def auc_interval(self, scores: NDArray[np.float64]) -> tuple[float, float]:
-        """The 95 % interval of the AUC of `scores` (N,); ties count half."""
-        order = np.argsort(scores, kind="stable")
-        values, fake, counts = scores[order], self.fake[order], self._counts[:, order]
-        ties = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
-        fakes = np.add.reduceat(counts * fake, ties, axis=1)
-        reals = np.add.reduceat(counts * ~fake, ties, axis=1)
-        below = np.cumsum(reals, axis=1) - reals
-        won = (fakes * (below + reals / 2)).sum(axis=1)
-        return _middle(won / (fakes.sum(axis=1) * reals.sum(axis=1)))
-
-
-def _middle(drawn: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return float(low), float(high)

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from unmask.figures.estimate import Estimate
 
 DRAWS = 400
 """Bootstrap draws: the ends of a 95 % interval move by less than 0.005 between seeds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Auc:
-    """A value in [0, 1] and its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
 def auc_by_group(
     score: NDArray[np.float64], fake: NDArray[np.bool_], group: NDArray[np.int64], seed: int = 0
-) -> Auc:
+) -> Estimate:
     """AUC of `score` (N,) for `fake` (N,), with a percentile bootstrap over the groups (N,).
 
     Needs rows of both labels.
@@ -43,7 +31,7 @@ def auc_by_group(
     value = _weighted(rank, fake, np.ones(len(score)))
     assert value is not None
     low, high = np.quantile(values, [0.025, 0.975]) if values else (0.0, 1.0)
-    return Auc(value, float(low), float(high))
+    return Estimate(value, float(low), float(high))
 
 
 def _weighted(rank: NDArray[np.int64], fake: NDArray[np.bool_], weight: NDArray[np.float64]) -> float | None:

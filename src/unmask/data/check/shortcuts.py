@@ -17,8 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from unmask.data.check.auc import Auc, auc_by_group
+from unmask.data.check.auc import auc_by_group
 from unmask.data.check.facts import FAMILIES, FileFacts
+from unmask.figures.estimate import Estimate
 
 FOLDS = 5
 FEWEST_SOURCES = 10
@@ -34,13 +35,13 @@ class Shortcut:
 
     dataset: str
     family: str
-    linear: Auc
-    boosted: Auc
+    linear: Estimate
+    boosted: Estimate
     rows: int
     sources: int
 
     @property
-    def worst(self) -> Auc:
+    def worst(self) -> Estimate:
         """The better of both classifiers: the shortcut is there if either finds it."""
         return max(self.linear, self.boosted, key=lambda auc: auc.low)
 
@@ -107,7 +108,7 @@ def _measured(
     codes: NDArray[np.int64],
     fake: NDArray[np.bool_],
     group: NDArray[np.int64],
-) -> tuple[Auc, Auc]:
+) -> tuple[Estimate, Estimate]:
     """AUC out of fold of a linear and of a boosted classifier."""
     features = np.column_stack([numbers, codes])
     split_at = numbers.shape[1]

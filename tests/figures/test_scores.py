@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from unmask.errors import DataError
-from unmask.evaluation.metrics import auc, auc_estimate, macro_auc
+from unmask.figures.scores import auc, auc_estimate, average_precision, macro_auc, true_positive_rate
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=2, max_size=40).filter(
     lambda rows: len({label for label, _ in rows}) == 2
@@ -47,3 +48,35 @@ def test_macro_auc_weighs_methods_not_crops() -> None:
     scores = [0.0] * 10 + [1.0] * 90 + [-1.0] * 10
     methods = ["original"] * 10 + ["easy"] * 90 + ["hard"] * 10
     assert macro_auc(labels, scores, methods) == pytest.approx(0.5)
+
+
+@settings(max_examples=50)
+@given(PAIRS)
+def test_average_precision_and_rates_agree_with_their_definitions(rows: list[tuple[bool, int]]) -> None:
+    labels = np.array([label for label, _ in rows])
+    scores = np.array([score for _, score in rows], dtype=float)
+    precision, recall = [], []
+    for threshold in sorted(set(scores), reverse=True):
+        called = scores >= threshold
+        precision.append((called & labels).sum() / called.sum())
+        recall.append((called & labels).sum() / labels.sum())
+    steps = np.diff([0.0, *recall])
+    assert average_precision(labels, scores) == pytest.approx(float(steps @ np.array(precision)), abs=1e-9)
+    for allowed in (0.0, 0.1, 0.5, 1.0):
+        found = [
+            float((scores[labels] >= t).mean())
+            for t in [*set(scores), np.inf]
+            if (scores[~labels] >= t).mean() <= allowed
+        ]
+        assert true_positive_rate(labels, scores, allowed) == pytest.approx(max(found), abs=1e-9)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    truth, rng, covered = float(norm.cdf(1 / np.sqrt(2))), np.random.default_rng(0), 0
+    labels = np.repeat([False, True], 150)
+    for _ in range(200):
+        estimate = auc_estimate(
+            labels, rng.normal(labels * 1.0, 1.0), [str(i) for i in range(300)], draws=300
+        )
+        covered += estimate.low <= truth <= estimate.high
+    assert 0.90 <= covered / 200 <= 0.985

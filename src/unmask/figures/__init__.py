@@ -1,0 +1,1 @@
+"""Figures of merit for scores where larger means more likely fake, with their intervals."""
