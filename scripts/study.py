@@ -245,7 +245,7 @@ def _draw(rows: Sequence[Row], path: Path) -> None:
         )
     axes.axvline(EVEN, color="grey", linewidth=1, linestyle=":")
     axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.9)
     axes.set(xlabel="balanced accuracy (0.5 is guessing)", xlim=(0.4, 1.0))
     axes.grid(axis="y", linewidth=0.3)
     axes.spines[["top", "right"]].set_visible(False)
