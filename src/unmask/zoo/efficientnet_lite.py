@@ -38,6 +38,25 @@ def _scaled(channels: int, factor: float) -> int:
     return rounded + 8 if rounded < 0.9 * wanted else rounded
 
 
+class _Conv(nn.Conv2d):
+    """Padded as the published weights were trained: what is odd of the padding goes to the right and below.
+
+    Padding both sides alike samples other places at every halving; the weights hardly know a picture then.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel, stride, groups=groups, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        sides = []
+        # A plain number also while being exported: a network is exported for crops of one size.
+        for side in (int(x.shape[3]), int(x.shape[2])):
+            total = max(0, (math.ceil(side / stride) - 1) * stride + kernel - side)
+            sides += [total // 2, total - total // 2]
+        return super().forward(nn.functional.pad(x, sides))
+
+
 class _Block(nn.Module):
     """Expand, filter depth-wise, project; the input is added where shapes allow."""
 
@@ -48,7 +67,7 @@ class _Block(nn.Module):
         if self.expands:
             self._expand_conv = nn.Conv2d(inputs, inner, 1, bias=False)
             self._bn0 = _norm(inner)
-        self._depthwise_conv = nn.Conv2d(inner, inner, kernel, stride, kernel // 2, groups=inner, bias=False)
+        self._depthwise_conv = _Conv(inner, inner, kernel, stride, groups=inner)
         self._bn1 = _norm(inner)
         self._project_conv = nn.Conv2d(inner, outputs, 1, bias=False)
         self._bn2 = _norm(outputs)
@@ -70,7 +89,7 @@ class EfficientNetLite(nn.Module):
         self, width: float, depth: float, default_dropout: float, size: int, dropout: float | None = None
     ) -> None:
         super().__init__()
-        self._conv_stem = nn.Conv2d(3, STEM, 3, 2, 1, bias=False)
+        self._conv_stem = _Conv(3, STEM, 3, 2)
         self._bn0 = _norm(STEM)
         blocks: list[nn.Module] = []
         channels = STEM
