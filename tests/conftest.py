@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from PIL import Image
 
-from unmask.detector.card import CARD_KEY, Calibration, Figure, ModelCard, OperatingPoint
+from unmask.detector.card import CARD_KEY, Calibration, Figure, ModelCard
 from unmask.faces.crop import CropSpec
-from unmask.types import Band
+from unmask.types import Band, OperatingPoint
 
 ROOT = Path(__file__).parents[1]
 MEDIA = ROOT / "examples" / "media"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from unmask import many
+from unmask import isolated, many
 from unmask.errors import ModelError
 from unmask.options import ScanOptions
 from unmask.types import Report, Verdict
@@ -44,7 +44,7 @@ def test_crash_and_hang_cost_nobody_else_anything(
     options: ScanOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(many, "_scan_one", misbehave)
-    monkeypatch.setattr(many, "GRACE", 0.0)
+    monkeypatch.setattr(isolated, "GRACE", 0.0)
     options = ScanOptions(model=options.model, timeout=6.0)
     files = ["a", "crash", "b", "hang", "c", "d", "e", "f"]
     reports = list(many.scan_many(files, options, workers=2))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from unmask.detector.detector import Detector
+from unmask.faces.crop import CropSpec
 from unmask.people import Person, Sighting, deciding, glimpsed_fake
 from unmask.types import Band, Face, TrackReport, Verdict
 
@@ -17,7 +18,7 @@ FACE = Face((0.0, 0.0, 80.0, 80.0), ((0.0, 0.0),) * 5, 0.9)
 
 def track(number: int, probability: float, faces: int, make_model: Callable[..., Path]) -> TrackReport:
     detector = Detector.load([make_model()])
-    person = Person(number, keep=0)
+    person = Person(number, keep=0, crop=CropSpec())
     raw = np.array([np.log(probability / (1 - probability))])
     for frame in range(faces):
         person.sightings.append(Sighting(frame, frame / 3, FACE, raw))
@@ -38,7 +39,7 @@ def test_a_glimpsed_fake_does_not_decide_but_is_told(make_model: Callable[..., P
 
 def test_a_fake_stretch_does_not_reach_over_a_time_unseen(make_model: Callable[..., Path]) -> None:
     detector = Detector.load([make_model()])
-    person = Person(1, keep=0)
+    person = Person(1, keep=0, crop=CropSpec())
     for start in (0, 500):
         for frame in range(start, start + 100, 10):
             person.sightings.append(Sighting(frame, frame / 10, FACE, np.array([4.0])))
@@ -55,7 +56,7 @@ def test_the_file_is_unsure_where_a_fake_person_was_only_glimpsed(make_model: Ca
     scanner = Scanner(ScanOptions(model=(str(make_model()),)))
     people = {}
     for number, raw, faces in ((1, -3.0, 20), (2, 4.0, 2)):
-        people[number] = Person(number, keep=0)
+        people[number] = Person(number, keep=0, crop=CropSpec())
         for frame in range(faces):
             people[number].sightings.append(Sighting(frame, frame / 3, FACE, np.array([raw])))
     facts = MediaFacts("video", "mp4", "h264", "", 8, 640, 480, 0, 30.0, False, 8.7, 260, False, (), 1, "")

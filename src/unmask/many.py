@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import multiprocessing
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from unmask.isolated import Lost, isolated
 from unmask.options import ScanOptions
 from unmask.scanner import Progress, Scanner
 from unmask.types import Report, Verdict
-
-if TYPE_CHECKING:
-    from pebble import ProcessFuture
-
-GRACE = 30.0
-"""Seconds past a file's own time limit before its process is killed: for a decoder stuck in one call."""
-
-AHEAD = 4
-"""Files handed out per worker before the first of them is done."""
 
 _scanner: Scanner | None = None
 """The scanner of a worker process, made once."""
@@ -61,55 +50,38 @@ def scan_many(
 
 
 def _in_processes(waiting: Iterator[str | Path], options: ScanOptions, workers: int) -> Iterator[Report]:
-    # Most scans are of one file: they need not wait for the pool's modules.
-    from pebble import ProcessPool
-
     threads = options.threads or max(1, (os.cpu_count() or 1) // workers)
     options = replace(options, threads=threads)
-    pool = ProcessPool(
-        max_workers=workers,
-        context=multiprocessing.get_context("spawn"),
-        initializer=_open_scanner,
-        initargs=[options],
+    results = isolated(
+        map(str, waiting),
+        _scan_one,
+        workers=workers,
+        timeout=options.timeout,
+        prepare=_open_scanner,
+        prepared_with=[options],
     )
-    pending: deque[tuple[str | Path, ProcessFuture[Report]]] = deque()
-    try:
-        while True:
-            for path in itertools.islice(waiting, workers * AHEAD - len(pending)):
-                pending.append(
-                    (path, pool.schedule(_scan_one, args=[str(path)], timeout=options.timeout + GRACE))
-                )
-            if not pending:
-                break
-            path, future = pending.popleft()
-            yield _result(path, future, options)
-    finally:
-        # Reached on Ctrl-C and when the caller stops early, too: nothing is left running.
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+    with contextlib.closing(results):
+        for path, result in results:
+            yield _lost(path, result) if isinstance(result, Lost) else result
 
 
-def _result(path: str | Path, future: ProcessFuture[Report], options: ScanOptions) -> Report:
-    from pebble import ProcessExpired
-
-    try:
-        return future.result()
-    except FutureTimeoutError:
+def _lost(path: str, lost: Lost) -> Report:
+    """The report on a file whose process was lost."""
+    if lost.hung:
         return Report(
-            str(path),
+            path,
             Verdict.TIMED_OUT,
             None,
-            f"not finished after {options.timeout + GRACE:g} s, stopped",
+            f"not finished after {lost.seconds:g} s, stopped",
             hint="the file may be made to hang decoders; allow more with --timeout if you trust it",
         )
-    except ProcessExpired as error:
-        return Report(
-            str(path),
-            Verdict.UNREADABLE,
-            None,
-            f"the decoder crashed on this file (exit code {error.exitcode})",
-            hint="the file is damaged or hostile: do not open it in other programs",
-        )
+    return Report(
+        path,
+        Verdict.UNREADABLE,
+        None,
+        f"the decoder crashed on this file (exit code {lost.exit_code})",
+        hint="the file is damaged or hostile: do not open it in other programs",
+    )
 
 
 def _open_scanner(options: ScanOptions) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.detector.detector import Detector, FaceScore
-from unmask.types import Band, Evidence, Face, FaceReport, Span, TrackReport, Verdict
+from unmask.faces.crop import CropSpec, crop_corners
+from unmask.types import Band, Evidence, Face, FaceReport, PartialPerson, Point, Span, TrackReport, Verdict
 
 SPAN_FACES = 5
 """Consecutive faces averaged before a stretch of time is called fake: single odd frames are not news."""
@@ -49,8 +50,9 @@ class _Kept:
 class Person:
     """All sightings of one track, and the few crops kept as evidence. Memory: some 300 bytes a sighting."""
 
-    def __init__(self, track_id: int, keep: int) -> None:
+    def __init__(self, track_id: int, keep: int, crop: CropSpec) -> None:
         self.id = track_id
+        self.crop = crop
         self.sightings: list[Sighting] = []
         self._most_fake: list[_Kept] = []
         self._most_real: list[_Kept] = []
@@ -70,8 +72,19 @@ class Person:
             (self._most_real, -worth, self._keep_real),
         ):
             if room and (len(heap) < room or value > heap[0].worth):
-                kept = _Kept(value, sighting.frame, _evidence(crop, score.evidence))
+                corners = crop_corners(sighting.face.landmarks, self.crop)
+                kept = _Kept(value, sighting.frame, _evidence(crop, score.evidence, corners))
                 (heapq.heappush if len(heap) < room else heapq.heapreplace)(heap, kept)
+
+    def so_far(self, detector: Detector, band: Band) -> PartialPerson | None:
+        """The person as judged until now, None where no face was."""
+        raws = [s.raw for s in self.sightings if s.raw is not None]
+        if not raws:
+            return None
+        probability = detector.probability(raws)
+        return PartialPerson(
+            self.id, band.verdict(probability), probability, len(raws), self.sightings[-1].time
+        )
 
     def report(self, detector: Detector, band: Band) -> TrackReport:
         """The person summed up."""
@@ -104,6 +117,16 @@ def deciding(tracks: tuple[TrackReport, ...]) -> TrackReport | None:
     return max(
         (track for track in judged if len(track.judged) >= enough),
         key=lambda track: track.probability or 0.0,
+    )
+
+
+def deciding_so_far(people: Sequence[PartialPerson]) -> PartialPerson | None:
+    """The person who would decide if the file ended here, by the rule of `deciding`."""
+    enough = min(LEAST_FACES, max((person.judged for person in people), default=0))
+    return max(
+        (person for person in people if person.judged >= enough),
+        key=lambda person: person.probability,
+        default=None,
     )
 
 
@@ -172,7 +195,9 @@ def _spans_of_run(sightings: list[Sighting], detector: Detector, band: Band) -> 
     return spans
 
 
-def _evidence(crop: NDArray[np.uint8], heatmap: NDArray[np.float32] | None) -> Evidence:
+def _evidence(
+    crop: NDArray[np.uint8], heatmap: NDArray[np.float32] | None, corners: tuple[Point, ...]
+) -> Evidence:
     packed = cv2.imencode(".jpg", crop[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, CROP_QUALITY))[1]
     rows = () if heatmap is None else tuple(tuple(round(float(v), 4) for v in row) for row in heatmap)
-    return Evidence(packed.tobytes(), rows)
+    return Evidence(packed.tobytes(), rows, tuple((round(x, 1), round(y, 1)) for x, y in corners))

@@ -21,12 +21,22 @@ from unmask.faces import FINDERS, FaceFinder, Use
 from unmask.faces.tracks import Tracker, look_of
 from unmask.media import Counts, Limits, MediaFacts, Sampling, open_media
 from unmask.options import ScanOptions
-from unmask.people import Person, Sighting, deciding, glimpsed_fake
-from unmask.types import Coverage, Face, FileFacts, Frame, Report, TrackReport, Verdict
+from unmask.people import Person, Sighting, deciding, deciding_so_far, glimpsed_fake
+from unmask.types import Coverage, Face, FileFacts, Frame, Partial, Report, TrackReport, Verdict
 from unmask.version import __version__
 
 Progress = Callable[[float], None]
 """Called with the share of the work done, in [0, 1]."""
+
+Watch = Callable[[Partial], None]
+"""Called with what is known so far, about every `WATCH_EVERY` seconds."""
+
+Look = Callable[[Frame, Sequence[Face]], None]
+"""Called with every frame that is looked at and the faces in it, in order. It must not keep the frame's
+image."""
+
+WATCH_EVERY = 0.4
+"""Seconds between partial results."""
 
 LEAST_SAMPLES = 10
 """Frames looked at where a video is too short to give as many at the stride asked for."""
@@ -55,18 +65,33 @@ class Scanner:
         self._make_finder = FINDERS[self.options.detector]
         self._finders: dict[Use, FaceFinder] = {}
 
-    def scan(self, path: str | Path, progress: Progress | None = None) -> Report:
-        """The report on one file; never raises for what the file is."""
-        return self._scan(path, [self.detector], progress or (lambda _: None))[0]
+    def scan(
+        self,
+        path: str | Path,
+        progress: Progress | None = None,
+        *,
+        watch: Watch | None = None,
+        look: Look | None = None,
+    ) -> Report:
+        """The report on one file; never raises for what the file is. `watch` is told what is known so far,
+        and `look` sees what is looked at."""
+        return self._scan(path, [self.detector], progress or (lambda _: None), watch, look)[0]
 
     def scan_alone(self, path: str | Path, progress: Progress | None = None) -> list[Report]:
         """A report by each of the models alone, from one look at the file."""
         return self._scan(path, self.detector.alone(), progress or (lambda _: None))
 
-    def _scan(self, path: str | Path, detectors: Sequence[Detector], progress: Progress) -> list[Report]:
+    def _scan(
+        self,
+        path: str | Path,
+        detectors: Sequence[Detector],
+        progress: Progress,
+        watch: Watch | None = None,
+        look: Look | None = None,
+    ) -> list[Report]:
         began, now = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
         try:
-            seen = self._look(Path(path), began, progress)
+            seen = self._look(Path(path), began, progress, watch, look)
             reports = [self._judge(seen, detector) for detector in detectors]
         except UnmaskError as error:
             verdict = next((v for kind, v in NO_VERDICT if isinstance(error, kind)), None)
@@ -79,8 +104,10 @@ class Scanner:
         seconds = round(time.monotonic() - began, 3)
         return [replace(report, seconds=seconds, scanned=now) for report in reports]
 
-    def _look(self, path: Path, began: float, progress: Progress) -> _Seen:
-        options = self.options
+    def _look(
+        self, path: Path, began: float, progress: Progress, watch: Watch | None, look: Look | None
+    ) -> _Seen:
+        options, watched = self.options, began
         limits = Limits(
             max_bytes=options.max_bytes,
             max_pixels=options.max_pixels,
@@ -98,7 +125,12 @@ class Scanner:
             depth = self.threads if finder.concurrent else 1
             for frame, faces in ahead(pool, lambda frame: finder.find(frame.image), frames, depth):
                 looking.at(frame, faces)
-                progress(_share_done(frame, media.facts))
+                if look is not None:
+                    look(frame, faces)
+                progress(share := _share_done(frame, media.facts))
+                if watch is not None and time.monotonic() - watched >= WATCH_EVERY:
+                    watch(looking.so_far(share))
+                    watched = time.monotonic()
                 if time.monotonic() > deadline:
                     raise TimedOutError(
                         f"not finished after {options.timeout:g} s",
@@ -205,6 +237,7 @@ class _Looking:
         self.waiting: list[_Unjudged] = []
         self.judging: deque[tuple[list[_Unjudged], Future[list[FaceScore]]]] = deque()
         self.frames = self.frames_with_faces = self.judged = self.too_small = self.left_out = 0
+        self.told: dict[int, int] = {}
 
     def at(self, frame: Frame, found: list[Face]) -> None:
         """Look at one frame and the faces found in it."""
@@ -230,6 +263,29 @@ class _Looking:
             self._judge()
         while self.judging:
             self._collect()
+
+    def so_far(self, share: float) -> Partial:
+        """What the faces judged until now say."""
+        band = self.detector.band
+        people = [known for p in self.people.values() if (known := p.so_far(self.detector, band)) is not None]
+        who = deciding_so_far(people)
+        return Partial(
+            share=share,
+            frames=self.frames,
+            faces=self.judged,
+            verdict=None if who is None else who.verdict,
+            probability=None if who is None else who.probability,
+            people=tuple(people),
+            points=tuple(self._untold()),
+        )
+
+    def _untold(self) -> Iterator[tuple[int, float, float]]:
+        """The faces judged since this was last asked: (person, time, P(fake))."""
+        for number, person in self.people.items():
+            first, self.told[number] = self.told.get(number, 0), len(person.sightings)
+            for seen in person.sightings[first:]:
+                if seen.raw is not None:
+                    yield number, seen.time, self.detector.probability([seen.raw])
 
     def coverage(self, facts: MediaFacts, counts: Counts) -> Coverage:
         """What was looked at and what was not."""
@@ -266,7 +322,7 @@ class _Looking:
 
     def _person(self, track_id: int) -> Person:
         if track_id not in self.people:
-            self.people[track_id] = Person(track_id, self.options.evidence)
+            self.people[track_id] = Person(track_id, self.options.evidence, self.detector.models[0].card.crop)
         return self.people[track_id]
 
 

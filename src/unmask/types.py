@@ -81,11 +81,13 @@ class Evidence:
 
     `crop` is the aligned crop as the first model saw it, a JPEG file (base64 in JSON). `heatmap` holds rows
     of equal length covering the crop evenly: positive values (in logits) speak for a fake, negative ones for
-    a real face, and their mean is the network's raw score; empty where the model gives none.
+    a real face, and their mean is the network's raw score; empty where the model gives none. `corners` is
+    where the crop's upper left, upper right, lower right and lower left corner lie in the frame, in pixels.
     """
 
     crop: bytes
     heatmap: tuple[tuple[float, ...], ...]
+    corners: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +192,19 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """A threshold on P(fake) with what was measured at it on the validation split: the share of real inputs
+    at or above it (false alarms), and of fake ones (detections); all in [0, 1]."""
+
+    threshold: float
+    false_alarm_rate: float
+    detection_rate: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """Which model judged: enough to name it and to read its limits. `auc` lines are text with intervals."""
+    """Which model judged: enough to name it and to read its limits. `figures` are lines of text, AUCs with
+    intervals; `operating_points` are sorted from few false alarms to many."""
 
     name: str
     version: str
@@ -202,6 +215,36 @@ class ModelFacts:
     limits: tuple[str, ...]
     figures: tuple[str, ...]
     licence: str
+    operating_points: tuple[OperatingPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartialPerson:
+    """One person as judged so far; `latest` is the time in seconds at which they were last seen."""
+
+    id: int
+    verdict: Verdict
+    probability: float
+    judged: int
+    latest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What is known of a file while it is still being looked at.
+
+    `share` in [0, 1] is how much of the file was looked at; `probability` and `verdict` are those of the
+    person who would decide now, None as long as nobody was judged. `points` are the faces judged since the
+    last partial result: (person, time in seconds, P(fake)).
+    """
+
+    share: float
+    frames: int
+    faces: int
+    verdict: Verdict | None
+    probability: float | None
+    people: tuple[PartialPerson, ...]
+    points: tuple[tuple[int, float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +275,10 @@ class Report:
     schema_version: str = SCHEMA_VERSION
 
     def save(self, path: str | Path) -> Path:
-        """Write the report as `.html` (one self-contained page) or `.json`, by the name's ending.
+        """Write the report as `.html` (one self-contained page), `.pdf` or `.json`, by the name's ending.
 
         Raises:
-            UnmaskError: another ending, or the file cannot be written.
+            UnmaskError: another ending, the file cannot be written, or `.pdf` without `unmask[web]`.
         """
         from unmask.report import save
 

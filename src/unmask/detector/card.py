@@ -9,7 +9,7 @@ import msgspec
 
 from unmask.errors import ModelError
 from unmask.faces.crop import CropSpec
-from unmask.types import Band
+from unmask.types import Band, OperatingPoint
 
 CARD_KEY = "unmask.card"
 """The ONNX metadata property that holds the card as JSON."""
@@ -29,15 +29,6 @@ class Calibration:
     def logit(self, score: float) -> Logit:
         """The calibrated log-odds of a raw score."""
         return self.scale * score + self.offset
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """A threshold on P(fake) with what was measured at it on the validation split, both in [0, 1]."""
-
-    threshold: float
-    false_alarm_rate: float
-    detection_rate: float
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,9 @@ class Detector:
                     for f in model.card.figures
                 ),
                 licence=model.card.licence,
+                operating_points=tuple(
+                    sorted(model.card.operating_points, key=lambda point: point.false_alarm_rate)
+                ),
             )
             for model in self.models
         )

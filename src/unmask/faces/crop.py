@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.types import Landmarks
+from unmask.types import Landmarks, Point
 
 FACE_PER_SCALE = 1 / 0.677
 """Longer side of a face box per unit of `FaceFrame.scale` (median over 10,613 faces found by YuNet)."""
@@ -87,6 +87,14 @@ def crop_matrix(landmarks: Landmarks, spec: CropSpec) -> NDArray[np.float64]:
             [step * ry, step * dy, cy - step * middle * (ry + dy)],
         ]
     )
+
+
+def crop_corners(landmarks: Landmarks, spec: CropSpec) -> tuple[Point, Point, Point, Point]:
+    """Where the corners of the crop lie in the picture, clockwise from the upper left, in its pixels."""
+    low, high = -0.5, spec.size - 0.5
+    at = crop_matrix(landmarks, spec) @ np.array([[low, high, high, low], [low, low, high, high], [1] * 4])
+    first, second, third, fourth = ((float(x), float(y)) for x, y in at.T)
+    return first, second, third, fourth
 
 
 def cut(image: NDArray[np.uint8], landmarks: Landmarks, spec: CropSpec) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ import numpy as np
 from av.codec.context import Flags
 
 from unmask.errors import UnmaskError, UnreadableError
+from unmask.report.atomic import replacing
 from unmask.report.canvas import YuvCanvas
 from unmask.report.marks import caption_of, draw
 from unmask.report.positions import Positions
@@ -56,8 +57,11 @@ class Annotated:
     sound_left_out: int = 0
 
 
-def write_video(source: Path, report: Report, target: Path, wanted: Path, progress: Progress) -> Annotated:
-    """Write the annotated video to `target`, a name with the ending of `wanted`, which the result names.
+def write_video(
+    source: Path, report: Report | None, target: Path, wanted: Path, progress: Progress
+) -> Annotated:
+    """Write the annotated video to `target`, a name with the ending of `wanted`, which the result names;
+    without a report nothing is drawn in.
 
     Raises:
         UnreadableError, UnsupportedError: the source cannot be read, or holds no video.
@@ -68,13 +72,27 @@ def write_video(source: Path, report: Report, target: Path, wanted: Path, progre
         try:
             form = FORMATS[wanted.suffix.lower()]
             with av.open(f"file:{target}", "w", format=form, options=MUXER.get(form, {})) as output:
-                output.metadata["comment"] = COMMENT
+                if report is not None:
+                    output.metadata["comment"] = COMMENT
                 return _Copy(container, video, output, report, progress).run(wanted)
         except av.error.FFmpegError as error:
             raise UnmaskError(
                 f"cannot write {str(wanted)!r}: {error.strerror}",
                 hint="choose another ending (.mkv takes most), or a disk with room",
             ) from error
+
+
+def write_plain(source: Path, target: Path) -> Annotated:
+    """Write the video to `target` as H.264 without marks, for players that do not know its own form.
+
+    The file is written whole or not at all.
+
+    Raises:
+        UnreadableError, UnsupportedError: the source cannot be read, or holds no video.
+        UnmaskError: the target cannot be written.
+    """
+    with replacing(target) as temporary:
+        return write_video(source, None, temporary, target, lambda _: None)
 
 
 class _Copy:
@@ -85,12 +103,12 @@ class _Copy:
         container: InputContainer,
         video: VideoStream,
         output: OutputContainer,
-        report: Report,
+        report: Report | None,
         progress: Progress,
     ) -> None:
         self.container, self.video, self.output, self.progress = container, video, output, progress
-        self.positions, self.caption = Positions(report), caption_of(report)
-        total = report.file.frame_count if report.file is not None else None
+        self.marks = None if report is None else (Positions(report), caption_of(report))
+        total = report.file.frame_count if report is not None and report.file is not None else None
         self.total = total or video.frames
         # A recording may start at any time of day; both streams are moved alike, so they stay together.
         self.start = Fraction(max(container.start_time or 0, 0), av.time_base)
@@ -154,7 +172,9 @@ class _Copy:
         self.last = pts
         canvas = self._canvas(frame)
         first = pts if self.first is None else self.first
-        draw(canvas, self.positions.at(float((pts - first) * tick)), self.caption)
+        if self.marks is not None:
+            positions, caption = self.marks
+            draw(canvas, positions.at(float((pts - first) * tick)), caption)
         if self.encoder is None:
             self.encoder = self._open_encoder(frame, canvas, tick)
         drawn = av.VideoFrame.from_ndarray(canvas.packed, format="yuv420p")

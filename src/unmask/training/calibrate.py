@@ -17,10 +17,10 @@ from sklearn.linear_model import LogisticRegression
 
 from unmask.data.corpus import Sample
 from unmask.detector.aggregate import AGGREGATIONS
-from unmask.detector.card import Calibration, Figure, OperatingPoint
+from unmask.detector.card import Calibration, Figure
 from unmask.figures.scores import auc, auc_estimate, macro_auc
 from unmask.training.fit import Scored
-from unmask.types import Band
+from unmask.types import Band, OperatingPoint
 
 FALSE_ALARM_RATE = 0.05
 """Of real units, the share that may be called FAKE; sets the upper end of the UNSURE band."""

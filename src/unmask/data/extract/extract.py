@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-import itertools
-import multiprocessing
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,16 +19,8 @@ from unmask.data.extract.options import ExtractOptions
 from unmask.data.manifest import Manifest, Row, rows_of_table, table_of, write_manifest
 from unmask.errors import DataError
 from unmask.faces import FINDERS
+from unmask.isolated import Lost, isolated
 from unmask.report.atomic import write
-
-if TYPE_CHECKING:
-    from pebble import ProcessFuture
-
-GRACE = 30.0
-"""Seconds past a file's own time limit before its process is killed: for a decoder stuck in one call."""
-
-AHEAD = 4
-"""Media handed out per worker before the first of them is done."""
 
 NO_FACE = "no face was found"
 
@@ -151,40 +139,23 @@ def _results(waiting: Sequence[Medium], options: ExtractOptions, out: Path, work
         worker = Worker(options, out, threads=os.cpu_count() or 1)
         yield from map(worker.extract, waiting)
         return
-    from pebble import ProcessPool
-
-    pool = ProcessPool(
-        max_workers=min(workers, len(waiting)),
-        context=multiprocessing.get_context("spawn"),
-        initializer=open_worker,
-        initargs=[options, str(out)],
+    results = isolated(
+        waiting,
+        extract_one,
+        workers=min(workers, len(waiting)),
+        timeout=options.timeout,
+        prepare=open_worker,
+        prepared_with=[options, str(out)],
     )
-    todo = iter(waiting)
-    pending: deque[tuple[Medium, ProcessFuture[Result]]] = deque()
-    try:
-        while True:
-            for medium in itertools.islice(todo, workers * AHEAD - len(pending)):
-                future = pool.schedule(extract_one, args=[medium], timeout=options.timeout + GRACE)
-                pending.append((medium, future))
-            if not pending:
-                break
-            yield _result(*pending.popleft(), options)
-    finally:
-        # Reached on Ctrl-C, too: nothing is left running.
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+    with contextlib.closing(results):
+        for medium, result in results:
+            yield _lost(medium, result) if isinstance(result, Lost) else result
 
 
-def _result(medium: Medium, future: ProcessFuture[Result], options: ExtractOptions) -> Result:
-    from pebble import ProcessExpired
-
-    try:
-        return future.result()
-    except FutureTimeoutError:
-        seconds = options.timeout + GRACE
-        return Result(medium.path, failure=f"not finished after {seconds:g} s, stopped")
-    except ProcessExpired as error:
-        return Result(medium.path, failure=f"the decoder crashed on it (exit code {error.exitcode})")
+def _lost(medium: Medium, lost: Lost) -> Result:
+    if lost.hung:
+        return Result(medium.path, failure=f"not finished after {lost.seconds:g} s, stopped")
+    return Result(medium.path, failure=f"the decoder crashed on it (exit code {lost.exit_code})")
 
 
 def _crops(rows: Sequence[Row], results: Sequence[Result]) -> Iterator[Row]:
