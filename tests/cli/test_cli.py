@@ -68,6 +68,15 @@ def test_json_is_one_object_a_line_on_stdout(
     assert all(face["evidence"] is None for track in first["tracks"] for face in track["faces"])
 
 
+def test_pdf_of_one_file_and_of_several(
+    bright: Path, dark: Path, tmp_path: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    run(bright, "--pdf", tmp_path / "one.pdf")
+    assert (tmp_path / "one.pdf").read_bytes().startswith(b"%PDF")
+    run(bright, dark, "--pdf", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bright.png.pdf", "dark.png.pdf"]
+
+
 def test_html_of_one_file_is_a_page_and_of_several_a_folder_with_an_index(
     run: Callable[..., tuple[int, str, str]], bright: Path, dark: Path, tmp_path: Path
 ) -> None:
@@ -137,7 +146,12 @@ def test_one_file_that_cannot_be_written_costs_only_itself(
 def test_wrong_targets_are_refused_before_anything_is_scanned(
     run: Callable[..., tuple[int, str, str]], bright: Path, tmp_path: Path
 ) -> None:
-    for option, target in (("--html", "a.pdf"), ("--html", "none/a.html"), ("--annotate", "a.xyz")):
+    for option, target in (
+        ("--html", "a.pdf"),
+        ("--pdf", "a.html"),
+        ("--html", "none/a.html"),
+        ("--annotate", "a.xyz"),
+    ):
         code, out, err = run(bright, option, tmp_path / target)
         assert (code, out) == (2, "")
         assert "hint:" in err

@@ -89,7 +89,7 @@ def test_save_chooses_by_ending_and_returns_the_path(tmp_path: Path) -> None:
 
 
 def test_save_refuses_other_endings_and_places_with_a_hint(tmp_path: Path) -> None:
-    for path in (tmp_path / "a.pdf", tmp_path / "a", tmp_path / "missing" / "a.json"):
+    for path in (tmp_path / "a.docx", tmp_path / "a", tmp_path / "missing" / "a.json"):
         with pytest.raises(UnmaskError) as caught:
             save(reason_report(), path)
         assert caught.value.hint

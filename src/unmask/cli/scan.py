@@ -36,6 +36,7 @@ class NamedPath(click.ParamType):  # type: ignore[type-arg]
 @click.argument("paths", nargs=-1, required=True, type=NamedPath())
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per file on standard output.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page (one file) or a folder of pages.")
+@click.option("--pdf", type=click.Path(path_type=Path), help="Write a PDF (one file) or a folder of them.")
 @click.option(
     "--annotate", type=click.Path(path_type=Path), help="Write the media with boxes and P(fake) drawn in."
 )
@@ -45,6 +46,7 @@ def command(
     paths: tuple[Path, ...],
     as_json: bool,
     html: Path | None,
+    pdf: Path | None,
     annotate: Path | None,
     workers: int | None,
     **values: Any,
@@ -63,8 +65,9 @@ def command(
     if not files:
         raise UnmaskError("the folder holds no files", hint="give images, videos, or folders of them")
     pages = Targets(html, files, "--html", (".html", ".htm"), ".html")
+    papers = Targets(pdf, files, "--pdf", (".pdf",), ".pdf")
     media = Targets(annotate, files, "--annotate", (*VIDEO_ENDINGS, *STILL_ENDINGS))
-    if not html and as_json:
+    if not html and not pdf and as_json:
         values["evidence"] = 0
         options = from_options(ScanOptions, values)
     reports: list[Report] = []
@@ -72,11 +75,15 @@ def command(
     with _progress(len(files), quiet=as_json) as (in_file, file_done):
         for report in scan_many(files, options, workers=workers, progress=in_file):
             reports.append(report)
-            page, target = pages.next(), media.next()
+            page, paper, target = pages.next(), papers.next(), media.next()
             if page is not None:
                 with _told() as ok:
                     report.save(page)
                     pages.written.append((report, page.name))
+                failed += not ok
+            if paper is not None:
+                with _told() as ok:
+                    report.save(paper)
                 failed += not ok
             if target is not None and report.tracks:
                 with _told() as ok:

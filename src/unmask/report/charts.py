@@ -6,7 +6,7 @@ drawing fits any screen without its text being stretched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -23,6 +23,9 @@ MOST_DOTS = 400
 
 MOST_TICKS = 7
 """Labels that fit under a chart on a phone."""
+
+MOST_TOLD = 12
+"""Stretches of time told one by one under a chart; more are a wall of text, and the chart shows them all."""
 
 TICK_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 """Seconds between labels that people read easily."""
@@ -87,6 +90,19 @@ class Gauge:
     summary: str
 
 
+def most_fake_first(track: TrackReport) -> tuple[float, int]:
+    """Sorts people: those most likely fake first, those not judged last."""
+    return (1.0 if track.probability is None else -track.probability), track.id
+
+
+def picture_size(report: Report) -> tuple[int, int] | None:
+    """(width, height) where a map of the faces in a still says something: there is more than one."""
+    file = report.file
+    if file is None or not words.is_image(file) or len(report.tracks) < 2:
+        return None
+    return (file.width, file.height) if file.width and file.height else None
+
+
 def gauge(probability: float, band: Band) -> Gauge:
     """The gauge of a P(fake) in [0, 1]."""
     low, high = 100 * band.real_below, 100 * band.fake_above
@@ -105,8 +121,9 @@ def gauge(probability: float, band: Band) -> Gauge:
     )
 
 
-def timelines(report: Report) -> dict[int, Timeline]:
-    """One timeline per judged track, by track id, all over the same stretch of time; none for a still."""
+def timelines(report: Report, people: Container[int] | None = None) -> dict[int, Timeline]:
+    """One timeline per judged track, by track id, all over the same stretch of time; none for a still. Only
+    those of `people`, by track id, where given."""
     times = sorted({face.time for track in report.tracks for face in track.faces})
     if len(times) < 2 or words.is_image(report.file):
         return {}
@@ -115,7 +132,11 @@ def timelines(report: Report) -> dict[int, Timeline]:
     if end <= 0:
         return {}
     interval = sampling_interval(times)
-    return {track.id: _timeline(track, report.band, end, interval) for track in report.tracks if track.judged}
+    return {
+        track.id: _timeline(track, report.band, end, interval)
+        for track in report.tracks
+        if track.judged and (people is None or track.id in people)
+    }
 
 
 def sampling_interval(times: Sequence[float]) -> float:
@@ -213,12 +234,16 @@ def _summary(track: TrackReport, unseen: list[tuple[float, float]]) -> str:
         f"{words.number(len(values), 'face')} judged, P(fake) from {words.probability(min(values))} "
         f"to {words.probability(max(values))}, median {words.probability(median(values))}."
     ]
-    parts += [f"Fake from {words.span(span)}." for span in track.fake_spans]
+    parts += [f"Fake from {words.span(span)}." for span in track.fake_spans[:MOST_TOLD]]
+    if len(track.fake_spans) > MOST_TOLD:
+        parts.append(
+            f"Fake in {words.number(len(track.fake_spans) - MOST_TOLD, 'more stretch', 'more stretches')}."
+        )
     change = change_of(track)
     if change is not None:
         parts.append(words.change(change))
     if unseen:
-        parts.append(
-            "Not seen " + ", ".join(f"{words.clock(a)} to {words.clock(b)}" for a, b in unseen) + "."
-        )
+        told = ", ".join(f"{words.clock(a)} to {words.clock(b)}" for a, b in unseen[:MOST_TOLD])
+        more = f" and {words.number(len(unseen) - MOST_TOLD, 'more time')}" if len(unseen) > MOST_TOLD else ""
+        parts.append(f"Not seen {told}{more}.")
     return " ".join(parts)

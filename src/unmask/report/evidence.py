@@ -78,6 +78,18 @@ def overlay(crop: NDArray[np.uint8], grid: NDArray[np.float64], scale: float) ->
     return np.asarray(grey * (1 - alpha) + colour * alpha + 0.5, dtype=np.uint8)
 
 
+def heat(face: FaceReport, scale: float, side: int) -> NDArray[np.uint8] | None:
+    """The reasons for a face as RGBA (side, side, 4) to be laid over its crop, coloured as in `overlay` and
+    transparent where nothing speaks; None where there are none."""
+    grid = _grid(face.evidence)
+    if grid is None or scale <= 0:
+        return None
+    smooth = cv2.resize(grid, (side, side), interpolation=cv2.INTER_CUBIC)[..., None]
+    alpha = 255 * STRONGEST * np.clip(np.abs(smooth) / scale, 0, 1)
+    colour = np.where(smooth > 0, FAKE_RGB, REAL_RGB)
+    return np.asarray(np.concatenate((colour, alpha), axis=-1) + 0.5, dtype=np.uint8)
+
+
 def _grid(evidence: Evidence | None) -> NDArray[np.float64] | None:
     """The heatmap as an array, None where there is none or its rows differ in length."""
     if evidence is None or not evidence.heatmap or not evidence.heatmap[0]:

@@ -39,7 +39,7 @@ def render_html(report: Report) -> str:
 
     Pages are passed on, so they name the file and not the folders it lay in.
     """
-    tracks = sorted(report.tracks, key=_most_fake_first)
+    tracks = sorted(report.tracks, key=charts.most_fake_first)
     chosen = {track.id: telling(track) for track in tracks}
     scale = scale_of(face for faces in chosen.values() for face in faces)
     timelines = charts.timelines(report)
@@ -58,7 +58,7 @@ def render_html(report: Report) -> str:
         people=people,
         scale=scale,
         gauge=charts.gauge(report.probability, report.band) if judged else None,  # type: ignore[arg-type]
-        picture=_picture_size(report),
+        picture=charts.picture_size(report),
         longest_table=LONGEST_TABLE,
     )
 
@@ -83,18 +83,6 @@ def _common_folder(paths: Sequence[str]) -> str:
         return os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])  # noqa: PTH100, PTH120
     except ValueError:
         return ""  # on several drives, or no files at all
-
-
-def _most_fake_first(track: TrackReport) -> tuple[float, int]:
-    return (1.0 if track.probability is None else -track.probability), track.id
-
-
-def _picture_size(report: Report) -> tuple[int, int] | None:
-    """(width, height) where a map of the faces in a still says something: there is more than one."""
-    file = report.file
-    if file is None or not words.is_image(file) or len(report.tracks) < 2:
-        return None
-    return (file.width, file.height) if file.width and file.height else None
 
 
 def _relative(href: str) -> str:
