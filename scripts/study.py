@@ -2,6 +2,7 @@
 
     python scripts/study.py train CORPUS     # all networks, both protocols; goes on where it was
     python scripts/study.py dev CORPUS       # scan media of other origin with what was made by sources
+    python scripts/study.py density CORPUS   # LeNet under random frames, with ever fewer frames to train on
     python scripts/study.py tables           # results as CSV, tables and a picture in docs/study/
 
 Each recipe in recipes/study/<protocol>/<name>.yaml becomes a run in runs/study/<protocol>/<name>. Finished
@@ -54,6 +55,9 @@ ENSEMBLES = {
     ("minivggnet", "lenet", "resnet"): 98.0,
 }
 
+JUDGED = (0.2, 0.5, 0.8, 0.9)
+"""Shares of all frames that are judged, and so not trained on; the first is the study's."""
+
 EVEN = 0.5
 
 
@@ -83,6 +87,45 @@ def train(corpus: Path, only: Sequence[str]) -> None:
             with steps(run) as show:
                 make(RECIPES / f"{run}.yaml", corpus, folder, progress=show, say=_say)
             _say(f"== {run}: {time.monotonic() - began:.0f} s")
+
+
+def density(corpus: Path) -> None:
+    """Train LeNet under random frames on a half, a fifth and a tenth of the frames instead of four fifths."""
+    import yaml
+
+    folder = RUNS / "density"
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = yaml.safe_load((RECIPES / "frames" / "lenet.yaml").read_text(encoding="utf-8"))
+    for judged in JUDGED:
+        run = folder / f"lenet-{judged:g}"
+        if judged == recipe["protocol"]["share"] or (run / RESULT_FILE).is_file():
+            continue
+        recipe["protocol"]["share"] = judged
+        path = folder / f"lenet-{judged:g}.yaml"
+        path.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+        with steps(run.name) as show:
+            make(path, corpus, run, progress=show, say=_say)
+
+
+def _density_table() -> None:
+    """Print how accuracy follows the number of frames a recording gives to train on."""
+    print("| frames a recording trained on | accuracy [95 %] | balanced | AUC [95 %] |")
+    print("| ---: | ---: | ---: | ---: |")
+    for judged in JUDGED:
+        first = RUNS / "frames" / "lenet"
+        path = RUNS / "density" / f"lenet-{judged:g}" / RESULT_FILE
+        path = path if path.is_file() else first / RESULT_FILE
+        result = read_result(path)
+        f = result.on("val")
+        if f is None:
+            continue
+        with (path.parent / "val-scores.csv").open(encoding="utf-8") as lines:
+            sources = len({row["source"] for row in csv.DictReader(lines)})
+        print(
+            f"| {result.train_size / sources:.1f} | {f.accuracy:.1%} [{f.accuracy_low:.1%}, "
+            f"{f.accuracy_high:.1%}] | {f.balanced_accuracy:.1%} "
+            f"| {f.auc:.3f} [{f.auc_low:.3f}, {f.auc_high:.3f}] |"
+        )
 
 
 def dev(corpus: Path) -> None:
@@ -117,6 +160,8 @@ def tables() -> None:
     ):
         print(f"\n{protocol}, {on}\n")
         _print_table([row for row in rows if (row.protocol, row.on) == (protocol, on)])
+    print("\nLeNet, random frames, by how many frames it was trained on\n")
+    _density_table()
 
 
 def _single(protocol: str) -> Iterable[Row]:
@@ -261,7 +306,7 @@ def main() -> None:
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument("what", choices=["train", "dev", "tables"])
+    options.add_argument("what", choices=["train", "dev", "density", "tables"])
     options.add_argument("corpus", type=Path, nargs="?")
     options.add_argument("--only", nargs="*", default=[])
     chosen = options.parse_args()
@@ -272,6 +317,8 @@ def main() -> None:
         options.error("name the CORPUS folder")
     if chosen.what == "train":
         train(chosen.corpus, chosen.only)
+    elif chosen.what == "density":
+        density(chosen.corpus)
     else:
         dev(chosen.corpus)
 
