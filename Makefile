@@ -41,7 +41,7 @@ $(VENV)/.base: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) -e ".[lab,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) -e ".[lab,web,postgresql,share,dev]"
 	touch $@ $(VENV)/.base
 
 clean:

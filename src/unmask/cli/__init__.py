@@ -15,6 +15,8 @@ from unmask.version import __version__
 
 VERBS = {
     "scan": "tell whether the faces in images and videos are real or fake",
+    "serve": "open the web application on this machine (needs unmask[web])",
+    "tokens": "make, list and remove tokens for `serve --require-token` (needs unmask[web])",
     "models": "list the models, or show one model's card",
     "schema": "print the JSON schema of a report",
     "data": "index, extract, split, check and show media to train on (needs unmask[lab])",

@@ -1,0 +1,78 @@
+"""What a request is about: whose it is, which scan it names, and that scan's report."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from fastapi import Request
+
+from unmask.types import Report
+from unmask.web.problems import ProblemError
+from unmask.web.scans import ScanInfo, Scans
+
+MOST_REPORTS = 4
+"""Reports kept in memory: a page asks for the same one again for each of its pictures."""
+
+
+def scans(request: Request) -> Scans:
+    """All scans of the server."""
+    known: Scans = request.app.state.scans
+    return known
+
+
+def owner(request: Request) -> str:
+    """Who asks."""
+    who: str = request.state.owner
+    return who
+
+
+def scan(request: Request, scan_id: str) -> ScanInfo:
+    """The scan of this name, if it is whose who asks.
+
+    Raises:
+        ProblemError: there is none.
+    """
+    info = scans(request).get(owner(request), scan_id)
+    if info is None:
+        raise ProblemError(
+            404, "there is no such scan", hint="it may have been deleted, or be someone else's"
+        )
+    return info
+
+
+def report(request: Request, info: ScanInfo) -> Report:
+    """The report of a scan.
+
+    Raises:
+        NotReadyError: it has none.
+    """
+    return _reports.of(scans(request), info)
+
+
+class _Reports:
+    """The reports last asked for. Those whose file is gone are forgotten at the next look."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[Path, tuple[int, Report]] = OrderedDict()
+
+    def of(self, all_scans: Scans, info: ScanInfo) -> Report:
+        path = all_scans.files(info).report
+        with self._lock:
+            for known in [known for known in self._known if not known.is_file()]:
+                del self._known[known]
+            changed = path.stat().st_mtime_ns if path.is_file() else 0
+            if path in self._known and self._known[path][0] == changed:
+                self._known.move_to_end(path)
+                return self._known[path][1]
+        found = all_scans.report(info)
+        with self._lock:
+            self._known[path] = changed, found
+            while len(self._known) > MOST_REPORTS:
+                self._known.popitem(last=False)
+        return found
+
+
+_reports = _Reports()

@@ -1,0 +1,190 @@
+"""Hand jobs to workers, and keep their states true whatever happens to one. A process of its own.
+
+    python -m unmask.web.dispatcher
+
+The first line of its standard input says how to run (`Orders`, as JSON); every further line means that there
+may be something to do; its end means that the server is gone, and the dispatcher goes too.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING
+
+import msgspec
+
+from unmask.errors import UnmaskError
+from unmask.isolated import GRACE
+from unmask.options import ScanOptions
+from unmask.web.database import open_database
+from unmask.web.options import ServeOptions
+from unmask.web.queue import Outcome, Queue, Work
+from unmask.web.scans import Scans
+from unmask.web.store import Store
+from unmask.web.worker import open_worker, perform
+
+if TYPE_CHECKING:
+    from pebble import ProcessFuture, ProcessPool
+
+log = logging.getLogger("unmask.web")
+
+AHEAD = 1
+"""Jobs handed out beyond one per worker, so that none waits for the next."""
+
+TICK = 0.25
+"""Seconds after which jobs and wishes to cancel are looked for without being called."""
+
+RETENTION_EVERY = 600.0
+"""Seconds between two looks for what is too old to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """All that the dispatcher needs to know."""
+
+    serve: ServeOptions
+    scan: ScanOptions
+
+
+class Dispatcher:
+    """Takes jobs from the queue and has them done, `workers` at a time."""
+
+    def __init__(self, orders: Orders) -> None:
+        from pebble import ProcessPool
+
+        serve = orders.serve
+        threads = max(1, (os.cpu_count() or 1) // serve.workers)
+        self.options = replace(orders.scan, timeout=serve.timeout, threads=orders.scan.threads or threads)
+        self.keep_days, self.most = serve.keep_days, serve.workers + AHEAD
+        engine = open_database(serve.url)
+        self.store = Store(serve.folder)
+        self.queue, self.scans = Queue(engine), Scans(engine, self.store)
+        self.running: dict[int, tuple[Work, ProcessFuture[Outcome | None]]] = {}
+        self.called, self.over = threading.Event(), threading.Event()
+        self.pool: ProcessPool = ProcessPool(
+            max_workers=serve.workers,
+            context=multiprocessing.get_context("spawn"),
+            initializer=open_worker,
+            initargs=[self.options, serve.memory],
+        )
+
+    def listen(self, calls: IO[bytes]) -> None:
+        """Take every line of `calls` for a call, and its end for the end of the server. Returns at its
+        end."""
+        for _ in calls:
+            self.called.set()
+        self.over.set()
+        self.called.set()
+
+    def run(self) -> None:
+        """Work until it is over, or the pool breaks."""
+        waiting = self.queue.recover()
+        if waiting:
+            log.info("%d jobs wait from before", waiting)
+        looked = kept = -RETENTION_EVERY
+        try:
+            while self.pool.active and not self.over.is_set():
+                self.called.clear()
+                self._collect()
+                self._hand_out()
+                now = time.monotonic()
+                if now - looked >= TICK:
+                    self._drop_unwanted()
+                    looked = now
+                if now - kept >= RETENTION_EVERY:
+                    self._forget_old()
+                    kept = now
+                self.called.wait(TICK)
+        finally:
+            self._stop()
+
+    def _hand_out(self) -> None:
+        while len(self.running) < self.most and (work := self.queue.take()) is not None:
+            name = self.scans.name_of(work.scan) or work.scan
+            future = self.pool.schedule(
+                perform,
+                args=[work, self.store.folder(work.scan), name],
+                timeout=self.options.timeout + GRACE,
+            )
+            self.running[work.job] = (work, future)
+            # Something is done: the loop need not wait for its tick.
+            future.add_done_callback(lambda _: self.called.set())
+
+    def _collect(self) -> None:
+        for job, (work, future) in list(self.running.items()):
+            if future.done():
+                del self.running[job]
+                self._settle(work, future)
+
+    def _settle(self, work: Work, future: ProcessFuture[Outcome | None]) -> None:
+        """Write down what came of a job."""
+        from pebble import ProcessExpired
+
+        try:
+            self.queue.done(work, future.result())
+        except CancelledError:
+            self.queue.cancelled(work)
+        except FutureTimeoutError:
+            self.queue.failed(
+                work,
+                f"not finished after {self.options.timeout:g} s, stopped",
+                "the file may be made to hang decoders, or be too long for this server",
+            )
+        except ProcessExpired as error:
+            log.warning("a worker died (exit code %s)", error.exitcode)
+            self.queue.failed(
+                work,
+                "the worker that looked at this file stopped",
+                "the file is damaged, hostile, or too much for the server's memory: try a smaller copy",
+            )
+        except MemoryError:
+            self.queue.failed(
+                work, "the file takes more memory than a worker may have", "try a smaller copy of it"
+            )
+        except UnmaskError as error:
+            self.queue.failed(work, error.message, error.hint)
+        except Exception:
+            log.exception("a fault of unmask's own")
+            self.queue.failed(work, "a fault in unmask, not in your file", "please report it")
+        if self.scans.name_of(work.scan) is None:
+            # Deleted while it was worked on: what the worker has written since goes as well.
+            self.store.remove(work.scan)
+
+    def _drop_unwanted(self) -> None:
+        for job in self.queue.unwanted(self.running.keys()):
+            self.running[job][1].cancel()  # type: ignore[no-untyped-call]
+
+    def _forget_old(self) -> None:
+        gone = self.scans.delete_older(self.keep_days)
+        if gone:
+            log.info("deleted %d scans older than %g days", gone, self.keep_days)
+
+    def _stop(self) -> None:
+        """Stop at once; what was under way waits for the next start."""
+        for work, _ in self.running.values():
+            self.queue.put_back(work)
+        self.pool.stop()  # type: ignore[no-untyped-call]
+        self.pool.join()
+
+
+def main() -> None:
+    """Run until the server is gone."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s", stream=sys.stderr)
+    first = sys.stdin.buffer.readline()
+    if not first:
+        return
+    dispatcher = Dispatcher(msgspec.json.decode(first, type=Orders))
+    threading.Thread(target=dispatcher.listen, args=[sys.stdin.buffer], name="calls", daemon=True).start()
+    dispatcher.run()
+
+
+if __name__ == "__main__":
+    main()

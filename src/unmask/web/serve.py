@@ -1,0 +1,201 @@
+"""Start everything: tables, folders, the dispatcher, the server; and take it down again in order."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+import uvicorn
+from filelock import FileLock, Timeout
+
+from unmask.errors import UnmaskError
+from unmask.options import ScanOptions
+from unmask.web.app import make_app
+from unmask.web.database import open_database, upgrade
+from unmask.web.dispatcher import Orders
+from unmask.web.options import ServeOptions
+from unmask.web.scans import Scans
+from unmask.web.share import Opener, host_of
+from unmask.web.store import Store
+
+log = logging.getLogger("unmask.web")
+
+RESTART_AFTER = 1.0
+"""Seconds before a dispatcher that died is started again."""
+
+
+class Workers:
+    """The dispatcher's process: started again whenever it dies, until `close`."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = msgspec.json.encode(orders) + b"\n"
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._process = self._start()
+        self._watch = threading.Thread(target=self._keep_alive, name="unmask-dispatcher", daemon=True)
+        self._watch.start()
+
+    def notify(self) -> None:
+        """There may be something to do."""
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            assert self._process.stdin is not None
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
+
+    def close(self) -> None:
+        """Stop the dispatcher and its workers; what is under way waits for the next start."""
+        self._closing.set()
+        with self._lock, contextlib.suppress(OSError):
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._watch.join(5)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # In a session of its own: Ctrl-C is meant for the server, which then tells the dispatcher.
+        process = subprocess.Popen(
+            [sys.executable, "-m", "unmask.web.dispatcher"], stdin=subprocess.PIPE, start_new_session=True
+        )
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):
+            process.stdin.write(self._orders)
+            process.stdin.flush()
+        return process
+
+    def _keep_alive(self) -> None:
+        while True:
+            code = self._process.wait()
+            if self._closing.wait(RESTART_AFTER):
+                return
+            log.warning("the dispatcher died (exit code %s): starting it again", code)
+            with self._lock:
+                self._process = self._start()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that is about to listen."""
+
+    server: uvicorn.Server
+    workers: Workers
+
+
+@contextlib.contextmanager
+def prepared(
+    serve: ServeOptions, scan: ScanOptions, *, require_token: bool = False, hosts: set[str] | None = None
+) -> Iterator[Running]:
+    """Everything but the listening: the tables are up to date, the dispatcher runs.
+
+    Raises:
+        UnmaskError: a model, the database or the data folder cannot be used, or another server uses it.
+    """
+    fingerprint = _fingerprint(scan)
+    store = Store(serve.folder)
+    with _alone(serve):
+        engine = open_database(serve.url)
+        upgrade(engine)
+        store.sweep(Scans(engine, store).ids())
+        workers = Workers(Orders(serve, scan))
+        try:
+            app = make_app(
+                engine,
+                serve,
+                scan,
+                fingerprint=fingerprint,
+                require_token=require_token,
+                hosts=hosts,
+                notify=workers.notify,
+            )
+            config = uvicorn.Config(
+                app,
+                host=serve.host,
+                port=serve.port,
+                log_level="warning",
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=3,
+            )
+            yield Running(uvicorn.Server(config), workers)
+        finally:
+            workers.close()
+            engine.dispose()
+
+
+def run(
+    serve: ServeOptions,
+    scan: ScanOptions,
+    *,
+    require_token: bool = False,
+    share: Opener | None = None,
+    ready: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Serve until Ctrl-C. `ready` is called with each address, the local one and the public one that `share`
+    opens, once it can be connected to.
+
+    Raises:
+        UnmaskError: as `prepared`; the address cannot be listened on; sharing without tokens.
+    """
+    if share is not None and not require_token:
+        raise UnmaskError(
+            "a public address without tokens would be open to everyone", hint="add --require-token"
+        )
+    hosts: set[str] = set()
+    with prepared(serve, scan, require_token=require_token, hosts=hosts) as running:
+        listener = _listener(running.server.config)
+        name = serve.host if ":" not in serve.host else f"[{serve.host}]"
+        local = f"http://{name}:{listener.getsockname()[1]}"
+        listener.listen()
+        ready(local)
+        with contextlib.ExitStack() as closing:
+            if share is not None:
+                tunnel = share(local)
+                closing.callback(tunnel.close)
+                hosts.add(host_of(tunnel.url))
+                ready(tunnel.url)
+            running.server.run(sockets=[listener])
+
+
+def _listener(config: uvicorn.Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+    except OSError as error:
+        listener.close()
+        raise UnmaskError(
+            f"cannot listen on {config.host} port {config.port}: {error.strerror}",
+            hint="choose another --port; 0 takes a free one",
+        ) from error
+    return listener
+
+
+@contextlib.contextmanager
+def _alone(serve: ServeOptions) -> Iterator[None]:
+    """Only one server at a time works a data folder: it puts back what another seems to have left behind."""
+    try:
+        with FileLock(serve.folder / "lock", timeout=0):
+            yield
+    except Timeout:
+        raise UnmaskError(
+            f"another server uses {str(serve.folder)!r}", hint="stop it, or choose another folder with --data"
+        ) from None
+
+
+def _fingerprint(scan: ScanOptions) -> str:
+    """What tells the models apart; also finds out at once whether they can be had."""
+    from unmask.detector.detector import Detector
+    from unmask.faces import FINDERS
+
+    _ = FINDERS[scan.detector]
+    return " ".join(facts.sha256 for facts in Detector.load(scan.model, aggregation=scan.aggregation).facts)

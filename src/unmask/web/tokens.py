@@ -1,0 +1,72 @@
+"""Tokens that name their holder. What is kept is a hash: a token is shown once, when it is made."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from datetime import datetime
+
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from unmask.errors import UnmaskError
+from unmask.web.scans import LOCAL
+from unmask.web.tables import Token
+
+TOKEN_BYTES = 24
+PREFIX = "unmask_"
+"""Lets secret scanners, and people, recognise a token."""
+
+NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+
+
+class Tokens:
+    """The tokens in a database; 192 random bits each, so a plain hash is enough to keep them by."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def add(self, name: str) -> str:
+        """A new token for `name`.
+
+        Raises:
+            UnmaskError: the name is taken, or cannot be one.
+        """
+        if not NAME_FORM.fullmatch(name) or name == LOCAL:
+            raise UnmaskError(
+                f"{name!r} cannot be a token's name",
+                hint=f"use up to 64 letters, digits and . _ @ -, and not {LOCAL!r}",
+            )
+        token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+        try:
+            with Session(self.engine) as session, session.begin():
+                session.add(Token(name=name, sha256=_digest(token)))
+        except IntegrityError:
+            raise UnmaskError(f"there is a token for {name!r}", hint="remove it first") from None
+        return token
+
+    def remove(self, name: str) -> bool:
+        """Take a token back; its holder's scans stay until they are too old. False where there is none."""
+        with Session(self.engine) as session, session.begin():
+            gone = session.scalars(delete(Token).where(Token.name == name).returning(Token.name))
+            return gone.first() is not None
+
+    def list(self) -> list[tuple[str, datetime]]:
+        """Names and when their tokens were made."""
+        with Session(self.engine) as session:
+            return [
+                (token.name, token.created) for token in session.scalars(select(Token).order_by(Token.name))
+            ]
+
+    def holder(self, token: str) -> str | None:
+        """Whose token this is, None where it is nobody's."""
+        if not token.startswith(PREFIX):
+            return None
+        with Session(self.engine) as session:
+            return session.scalar(select(Token.name).where(Token.sha256 == _digest(token)))
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

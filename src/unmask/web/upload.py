@@ -1,0 +1,148 @@
+"""Take in an upload as it arrives: straight to disk, hashed on the way, and never more than allowed.
+
+The length a client claims is only used to refuse early; what counts are the bytes that come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from unmask.media.sniff import Signature, signature
+from unmask.report.names import visible
+from unmask.web.problems import ProblemError
+
+HEAD = 4096
+"""Bytes by which a file's kind is first guessed; decoding tells for certain."""
+
+LONGEST_FIELD = 1024
+"""Bytes of a form field that is no file."""
+
+FORM = 65536
+"""Bytes of a form beyond its file: fields, boundaries and headers."""
+
+FILE_FIELD = "file"
+
+
+class Upload:
+    """What has come in so far: one file at `path`, and the fields beside it."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self.path, self.max_bytes = path, max_bytes
+        self.fields: dict[str, str] = {}
+        self.name = ""
+        self.size = 0
+        self.head = b""
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, as hexadecimal digits."""
+        return self._hash.hexdigest()
+
+    async def receive(self, request: Request) -> None:
+        """Read the whole request.
+
+        Raises:
+            ProblemError: it is no form, holds no file or several, or the file is too large, empty or no
+            medium.
+        """
+        boundary = self._check_head(request)
+        try:
+            with self.path.open("wb", buffering=0) as file:
+                async for block in self._file_blocks(request.stream(), boundary):
+                    self.size += len(block)
+                    if self.size > self.max_bytes:
+                        raise self._too_large()
+                    if len(self.head) < HEAD:
+                        self.head += block[: HEAD - len(self.head)]
+                    await asyncio.to_thread(self._keep, file, block)
+        except MultipartError as error:
+            raise ProblemError(422, f"the form cannot be read: {error}", hint="see /api/docs") from error
+        except ClientDisconnect:
+            raise ProblemError(400, "the upload was broken off") from None
+        except OSError as error:
+            raise ProblemError(
+                507, "the server has no room for this file", hint="delete older scans"
+            ) from error
+        self._check_file()
+
+    def _keep(self, file: object, block: bytes) -> None:
+        self._hash.update(block)
+        view = memoryview(block)
+        while view:
+            view = view[file.write(view) :]  # type: ignore[attr-defined]
+
+    async def _file_blocks(self, stream: AsyncIterator[bytes], boundary: str) -> AsyncIterator[bytes]:
+        """The bytes of the file; the fields before and after it are kept on the way."""
+        field: MultipartSegment | None = None
+        value, total = b"", 0
+        with PushMultipartParser(boundary, max_segment_count=16, strict=True) as parser:
+            async for chunk in stream:
+                total += len(chunk)
+                if total > self.max_bytes + FORM:
+                    raise self._too_large()
+                for event in parser.parse(chunk):
+                    if isinstance(event, MultipartSegment):
+                        field, value = event, b""
+                        self._begin(event)
+                    elif event is None:
+                        if field is not None and field.name != FILE_FIELD:
+                            self.fields[field.name] = value.decode("utf-8", "replace")
+                    elif field is not None and field.name == FILE_FIELD:
+                        yield bytes(event)
+                    else:
+                        value += bytes(event)
+                        if len(value) > LONGEST_FIELD:
+                            raise ProblemError(422, "a field of the form is too long", hint="see /api/docs")
+
+    def _begin(self, part: MultipartSegment) -> None:
+        if part.name != FILE_FIELD:
+            return
+        if self.name:
+            raise ProblemError(422, "one file at a time", hint="hand in each file with a request of its own")
+        self.name = shown_name(part.filename or "")
+
+    def _check_head(self, request: Request) -> str:
+        kind, options = parse_options_header(request.headers.get("content-type", ""))
+        if kind != "multipart/form-data" or not options.get("boundary"):
+            raise ProblemError(415, "an upload is a multipart/form-data form", hint="see /api/docs")
+        claimed = request.headers.get("content-length", "")
+        if claimed.isascii() and claimed.isdigit() and int(claimed) > self.max_bytes + FORM:
+            raise self._too_large()
+        return str(options["boundary"])
+
+    def _check_file(self) -> None:
+        if not self.name:
+            raise ProblemError(422, "the form holds no file", hint=f"put it into a field called {FILE_FIELD}")
+        if not self.size:
+            raise ProblemError(
+                422, f"{self.name} is empty", hint="choose the file itself, not a placeholder of it"
+            )
+        if signature(self.head) is Signature.UNKNOWN:
+            raise ProblemError(
+                415,
+                f"{self.name} is neither an image nor a video that we know",
+                hint="convert it to JPEG, PNG or MP4",
+            )
+
+    def _too_large(self) -> ProblemError:
+        limit = f"{self.max_bytes / (1 << 20):,.0f} MiB"
+        return ProblemError(
+            413,
+            f"the file is larger than {limit}",
+            hint="use a smaller copy, or scan it with `unmask scan`",
+            # The rest of what is sent will not be read.
+            headers={"Connection": "close"},
+        )
+
+
+def shown_name(claimed: str) -> str:
+    """A file's name as pages show it: without folders, and with nothing in it that hides or reorders text."""
+    last = claimed.replace("\\", "/").rsplit("/", 1)[-1].strip()
+    return visible(last)[:255] or "unnamed"

@@ -1,0 +1,159 @@
+"""What runs in a worker process: one job at a time, under limits, on files that may be hostile.
+
+Only this process decodes uploads. It writes into the scan's folder and to no database; it may be killed at
+any time, and what is half-written then is not taken for finished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from unmask.options import ScanOptions
+from unmask.report.atomic import write
+from unmask.report.document import from_json, to_json
+from unmask.scanner import Scanner
+from unmask.types import Partial, Report
+from unmask.web.pictures import Pictures, playable
+from unmask.web.queue import Outcome, Work
+from unmask.web.store import Folder
+from unmask.web.tables import Task
+
+NICENESS = 10
+"""Pages are answered before files are looked at."""
+
+CPU_SPARE = 60.0
+"""Seconds of processor time past what the time limit allows, before the kernel ends the worker."""
+
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2)."""
+
+_scanners: dict[ScanOptions, Scanner] = {}
+_options = ScanOptions()
+
+
+def open_worker(options: ScanOptions, memory_mib: int) -> None:
+    """Prepare this process: open the networks once and take on its limits."""
+    global _options
+    _options = options
+    _die_with_parent()
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
+    _scanner(options)
+    _limit("RLIMIT_AS", memory_mib << 20)
+    _limit("RLIMIT_CORE", 0)
+
+
+def perform(work: Work, folder: Folder, name: str) -> Outcome | None:
+    """Do one job; of a scan, what it found.
+
+    Raises:
+        UnmaskError: what was asked for cannot be made.
+    """
+    with _processor_time(_options):
+        match work.task:
+            case Task.SCAN:
+                return _scan(work, folder, name)
+            case Task.PREVIEW:
+                from unmask.report.video import write_plain
+
+                write_plain(folder.original, folder.preview)
+            case Task.ANNOTATE:
+                from unmask.report.annotate import annotate
+
+                report = from_json(folder.report.read_bytes())
+                annotate(folder.original, report, folder.annotated(report.file.kind if report.file else ""))
+    return None
+
+
+def _scan(work: Work, folder: Folder, name: str) -> Outcome:
+    options = with_settings(_options, work.settings)
+    with _Events(folder.events) as events:
+        events.say("started", attempt=work.attempt)
+        report = _scanner(options).scan(folder.original, watch=events.partial, look=Pictures(folder))
+        report = _as_handed_in(report, name)
+        write(folder.report, to_json(report, evidence=True, indent=None))
+    facts = report.file
+    return Outcome(
+        verdict=report.verdict,
+        probability=report.probability,
+        message=report.message,
+        kind=facts.kind if facts else "",
+        duration=facts.duration if facts else None,
+        playable=facts is None or facts.kind != "video" or playable(facts),
+    )
+
+
+def with_settings(options: ScanOptions, settings: Mapping[str, object]) -> ScanOptions:
+    """The server's options with what the user chose for one file."""
+    chosen: ScanOptions = msgspec.convert({**msgspec.to_builtins(options), **settings}, ScanOptions)
+    return chosen
+
+
+def _scanner(options: ScanOptions) -> Scanner:
+    if options not in _scanners:
+        _scanners.clear()
+        _scanners[options] = Scanner(options)
+    return _scanners[options]
+
+
+def _as_handed_in(report: Report, name: str) -> Report:
+    """The report under the name the user knows: where the file lies here is nobody's business."""
+    file = None if report.file is None else replace(report.file, name=name)
+    return replace(report, path=name, file=file)
+
+
+class _Events:
+    """What happens, a line of JSON each, for whoever watches."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("w", encoding="utf-8")
+
+    def __enter__(self) -> _Events:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def say(self, kind: str, **facts: Any) -> None:
+        self.file.write(json.dumps({"event": kind, **facts}, allow_nan=False) + "\n")
+        self.file.flush()
+
+    def partial(self, known: Partial) -> None:
+        self.say("progress", **msgspec.to_builtins(known))
+
+
+@contextlib.contextmanager
+def _processor_time(options: ScanOptions) -> Iterator[None]:
+    """End this process when one job has taken far more processor time than its time limit allows."""
+    used = sum(os.times()[:2])
+    allowed = options.timeout * max(1, options.threads or os.cpu_count() or 1) + CPU_SPARE
+    _limit("RLIMIT_CPU", int(used + allowed))
+    yield
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process with the dispatcher: its jobs will be begun by the next one."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _limit(name: str, value: int) -> None:
+    """Lower a limit of this process where the system has it."""
+    try:
+        import resource
+    except ImportError:  # Windows has none; the time limit still holds there.
+        return
+    with contextlib.suppress(ValueError, OSError):
+        hard = resource.getrlimit(getattr(resource, name))[1]
+        resource.setrlimit(getattr(resource, name), (value, hard))
