@@ -71,6 +71,18 @@ def test_a_browser_without_scripts_is_led_to_the_page(client: TestClient, png: b
     assert response.headers["location"].startswith("/scans/")
 
 
+def test_a_refused_form_of_a_browser_without_scripts_is_a_page(client: TestClient) -> None:
+    answer = client.post("/api/v1/scans", files={"file": ("a.png", b"no")}, headers={"accept": "text/html"})
+    assert answer.status_code == 415
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "neither an image nor a video" in answer.text
+
+
+def test_settings_left_as_they_are_make_no_other_scan(client: TestClient, png: bytes) -> None:
+    first = hand_in(client, png).json()
+    assert hand_in(client, png, stride="10", min_face="40", frames="").json()["id"] == first["id"]
+
+
 def test_an_upload_larger_than_allowed_is_refused_whatever_it_claims(
     client: TestClient, png: bytes, options: ServeOptions
 ) -> None:

@@ -19,16 +19,19 @@ from unmask.figures.reliability import BINS
 
 Array = NDArray[np.float64]
 
-STEPS = 4096
-"""Steps of the score for the intervals of rank figures: 1/4096 is far below any interval's width."""
+STEPS = 1024
+"""Steps of the score for the intervals of rank figures: 1/1024 is far below any interval's width."""
 
 DRAWS = 1000
 """Resamplings behind an interval."""
 
-MOST_DRAWN = 30_000
+MOST_DRAWN = 10_000
 """Samples that are resampled at most. Of larger sets this many are taken, whole sources at random, and the
 width of their interval is brought to the size of the set by the root of the share taken: with so many sources
 an interval narrows with the root of their number (Politis, Romano & Wolf, "Subsampling", 1999)."""
+
+DRAWS_OF_PART = 500
+"""Resamplings of such a part at most: there are many figures where there are many samples."""
 
 FEWEST_SOURCES = 5
 """Sources of a label under which no interval is given: it would be far too narrow."""
@@ -96,7 +99,11 @@ def summarise(
         )
     units = _Units(labels, p, _numbered(sources), threshold)
     exact = units.exactly()
-    bounds = units.intervals(draws, seed) if len(p) <= MOST_DRAWN else _of_part(units, exact, draws, seed)
+    bounds = (
+        units.intervals(draws, seed)
+        if len(p) <= MOST_DRAWN
+        else _of_part(units, exact, min(draws, DRAWS_OF_PART), seed)
+    )
     told = {name: Estimate(exact[name], *bounds[name]) for name in (*RANKED, *SUMMED)}
     count = int(labels.sum())
     return Summary(

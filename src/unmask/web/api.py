@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -18,18 +17,15 @@ from starlette.concurrency import run_in_threadpool
 
 from unmask.report.document import to_json
 from unmask.types import Report, Verdict
-from unmask.web import events
+from unmask.web import asked, events, settings
 from unmask.web.pictures import playable
 from unmask.web.problems import ProblemError, responses
-from unmask.web.scans import PAGE, NotReadyError, Received, ScanInfo, Scans
+from unmask.web.scans import PAGE, NotReadyError, Received, ScanInfo
 from unmask.web.store import ID_FORM
 from unmask.web.tables import State, Task
 from unmask.web.upload import Upload
 
 router = APIRouter(prefix="/api/v1", tags=["scans"])
-
-SETTINGS = ("stride", "frames", "min_face")
-"""The fields of `ScanOptions` that a user may set for one file."""
 
 ScanId = Annotated[str, Field(pattern=f"^{ID_FORM.pattern}$", description="As given when it was handed in.")]
 
@@ -163,13 +159,13 @@ FORM = {
 )
 async def create(request: Request) -> Response:
     """Hand in an image or a video. The same file with the same settings is not judged twice unless asked."""
-    scans, owner = _scans(request), _owner(request)
+    scans, owner = asked.scans(request), asked.owner(request)
     await run_in_threadpool(scans.check_room, owner)
     with scans.store.receiving() as path:
         upload = Upload(path, request.app.state.options.max_bytes)
         await upload.receive(request)
-        settings = _settings(upload.fields)
-        received = Received(path, upload.name, upload.sha256, upload.size, settings)
+        chosen = settings.checked(upload.fields, request.app.state.scan_options)
+        received = Received(path, upload.name, upload.sha256, upload.size, chosen)
         again = upload.fields.get("again", "").lower() in ("true", "1", "on", "yes")
         info, new = await run_in_threadpool(scans.create, owner, received, again=again)
     request.app.state.notify()
@@ -195,7 +191,7 @@ def search(
     limit: Annotated[int, Query(ge=1, le=200)] = PAGE,
 ) -> ScansOut:
     """Your scans, newest first."""
-    scans, owner = _scans(request), _owner(request)
+    scans, owner = asked.scans(request), asked.owner(request)
     found = scans.list(owner, search=search, verdict=verdict, state=state, before=before, limit=limit)
     following = None
     if len(found) == limit:
@@ -207,7 +203,7 @@ def search(
 @router.delete("/scans")
 def delete_all(request: Request) -> DeletedOut:
     """Delete all your scans, with their files and all that was made of them."""
-    return DeletedOut(deleted=_scans(request).delete_all(_owner(request)))
+    return DeletedOut(deleted=asked.scans(request).delete_all(asked.owner(request)))
 
 
 @router.get("/events", response_class=EventSourceResponse)
@@ -217,21 +213,21 @@ async def all_events(request: Request) -> AsyncIterable[ServerSentEvent]:
     def told(info: ScanInfo) -> dict[str, Any]:
         return described(info).model_dump(mode="json")
 
-    async for event in events.of_all(_scans(request), _owner(request), told):
+    async for event in events.of_all(asked.scans(request), asked.owner(request), told):
         yield event
 
 
 @router.get("/scans/{scan_id}", responses=responses(404, 422))
 def get(request: Request, scan_id: ScanId) -> ScanOut:
     """A scan as it stands."""
-    info = found(request, scan_id)
-    return described(info, _scans(request).ahead(info) if info.state is State.QUEUED else 0)
+    info = asked.scan(request, scan_id)
+    return described(info, asked.scans(request).ahead(info) if info.state is State.QUEUED else 0)
 
 
 @router.delete("/scans/{scan_id}", status_code=204, responses=responses(404, 422))
 def delete(request: Request, scan_id: ScanId) -> Response:
     """Delete a scan, its file and all that was made of it; work on it stops."""
-    if not _scans(request).delete(_owner(request), scan_id):
+    if not asked.scans(request).delete(asked.owner(request), scan_id):
         raise _missing()
     return Response(status_code=204)
 
@@ -239,7 +235,7 @@ def delete(request: Request, scan_id: ScanId) -> Response:
 @router.post("/scans/{scan_id}/cancel", responses=responses(404, 422))
 def cancel(request: Request, scan_id: ScanId) -> ScanOut:
     """Stop all work on a scan."""
-    info = _scans(request).cancel(_owner(request), scan_id)
+    info = asked.scans(request).cancel(asked.owner(request), scan_id)
     if info is None:
         raise _missing()
     request.app.state.notify()
@@ -256,14 +252,14 @@ def retry(request: Request, scan_id: ScanId) -> ScanOut:
 async def scan_events(request: Request, scan_id: ScanId) -> AsyncIterable[ServerSentEvent]:
     """What happens to a scan: `queued`, `started`, `progress`, and at the end `done`, `failed` or
     `cancelled`."""
-    async for event in events.of_scan(_scans(request), _owner(request), scan_id):
+    async for event in events.of_scan(asked.scans(request), asked.owner(request), scan_id):
         yield event
 
 
 @router.get("/scans/{scan_id}/report.json", responses=responses(404, 409, 422))
 def report_json(request: Request, scan_id: ScanId, evidence: bool = False) -> Response:
     """The report as JSON; with `evidence` also the face crops and heatmaps."""
-    info, report = found_report(request, scan_id)
+    info, report = _report(request, scan_id)
     return _download(to_json(report, evidence=evidence), info, ".json", "application/json")
 
 
@@ -272,7 +268,7 @@ def report_html(request: Request, scan_id: ScanId) -> Response:
     """The report as one self-contained page."""
     from unmask.report.html import render_html
 
-    info, report = found_report(request, scan_id)
+    info, report = _report(request, scan_id)
     return _download(render_html(report).encode(), info, ".html", "text/html; charset=utf-8")
 
 
@@ -281,27 +277,27 @@ def report_pdf(request: Request, scan_id: ScanId) -> Response:
     """The report as PDF."""
     from unmask.report.pdf import render_pdf
 
-    info, report = found_report(request, scan_id)
+    info, report = _report(request, scan_id)
     return _download(render_pdf(report), info, ".pdf", "application/pdf")
 
 
 @router.get("/scans/{scan_id}/thumbnail.jpg", responses=responses(404, 422))
 def thumbnail(request: Request, scan_id: ScanId) -> Response:
     """A small picture of the file."""
-    return _file(_scans(request).files(found(request, scan_id)).thumbnail, "image/jpeg")
+    return _file(asked.scans(request).files(asked.scan(request, scan_id)).thumbnail, "image/jpeg")
 
 
 @router.get("/scans/{scan_id}/picture.jpg", responses=responses(404, 422))
 def picture(request: Request, scan_id: ScanId) -> Response:
     """A still as JPEG, at most 2048 pixels long."""
-    return _file(_scans(request).files(found(request, scan_id)).picture, "image/jpeg")
+    return _file(asked.scans(request).files(asked.scan(request, scan_id)).picture, "image/jpeg")
 
 
 @router.get("/scans/{scan_id}/media", responses=responses(404, 409, 422))
 def media(request: Request, scan_id: ScanId) -> Response:
     """The file itself where browsers play it, else a copy that they play; parts of it by `Range`."""
-    info, report = found_report(request, scan_id)
-    folder, facts = _scans(request).files(info), report.file
+    info, report = _report(request, scan_id)
+    folder, facts = asked.scans(request).files(info), report.file
     if facts is None or facts.kind != "video":
         return _file(folder.picture, "image/jpeg")
     if playable(facts):
@@ -316,14 +312,14 @@ def media(request: Request, scan_id: ScanId) -> Response:
 @router.get("/scans/{scan_id}/annotated", responses=responses(404, 409, 422))
 def annotated(request: Request, scan_id: ScanId) -> Response:
     """The file once more with what was found drawn in; it is made when asked for with POST."""
-    info = found(request, scan_id)
+    info = asked.scan(request, scan_id)
     job = info.jobs.get(Task.ANNOTATE)
     if job is None or job.state is not State.DONE:
         failed = job is not None and job.state is State.FAILED
         raise NotReadyError(
             job.reason if failed and job else "it has not been made", hint="ask for it with POST"
         )
-    path = _scans(request).files(info).annotated(info.kind)
+    path = asked.scans(request).files(info).annotated(info.kind)
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return _file(path, kind, f"{Path(info.name).stem}-annotated{path.suffix}")
 
@@ -334,47 +330,17 @@ def annotate(request: Request, scan_id: ScanId) -> ScanOut:
     return _ask(request, scan_id, Task.ANNOTATE)
 
 
-def found(request: Request, scan_id: str) -> ScanInfo:
-    """The scan of this name, if it is whose who asks.
-
-    Raises:
-        ProblemError: there is none.
-    """
-    info = _scans(request).get(_owner(request), scan_id)
-    if info is None:
-        raise _missing()
-    return info
-
-
-def found_report(request: Request, scan_id: str) -> tuple[ScanInfo, Report]:
-    """The scan and its report.
-
-    Raises:
-        ProblemError: there is no such scan.
-        NotReadyError: it has no report.
-    """
-    info = found(request, scan_id)
-    return info, _scans(request).report(info)
+def _report(request: Request, scan_id: str) -> tuple[ScanInfo, Report]:
+    info = asked.scan(request, scan_id)
+    return info, asked.report(request, info)
 
 
 def _ask(request: Request, scan_id: str, task: Task) -> ScanOut:
-    info = _scans(request).ask(_owner(request), scan_id, task)
+    info = asked.scans(request).ask(asked.owner(request), scan_id, task)
     if info is None:
         raise _missing()
     request.app.state.notify()
     return described(info)
-
-
-def _settings(fields: dict[str, str]) -> dict[str, object]:
-    """The options chosen in the form, checked as everywhere."""
-    from unmask.options import ScanOptions
-
-    chosen = {name: fields[name].strip() for name in SETTINGS if fields.get(name, "").strip()}
-    try:
-        checked = msgspec.convert(chosen, ScanOptions, strict=False)
-    except msgspec.ValidationError as error:
-        raise ProblemError(422, f"a setting is out of range: {error}", hint="see /api/docs") from error
-    return {name: getattr(checked, name) for name in chosen}
 
 
 def _file(path: Path, media_type: str, name: str | None = None) -> Response:
@@ -390,16 +356,6 @@ def _download(data: bytes, info: ScanInfo, ending: str, media_type: str) -> Resp
     name = quote(f"{Path(info.name).stem}-unmask{ending}", safe="")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
     return Response(data, media_type=media_type, headers=headers)
-
-
-def _scans(request: Request) -> Scans:
-    scans: Scans = request.app.state.scans
-    return scans
-
-
-def _owner(request: Request) -> str:
-    owner: str = request.state.owner
-    return owner
 
 
 def _missing() -> ProblemError:

@@ -62,6 +62,9 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if request.url.path.startswith("/static/"):
+                    # Ours, the same for all: kept, but asked for every time whether it has changed.
+                    headers.setdefault("cache-control", "no-cache")
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)

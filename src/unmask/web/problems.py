@@ -115,6 +115,7 @@ def _answer(request: Request, problem: ProblemError) -> Response:
 
 
 def wants_page(request: Request) -> bool:
-    """True where a person asks with a browser."""
-    accept = request.headers.get("accept", "")
-    return "text/html" in accept and not request.url.path.startswith("/api/v1/")
+    """True where a person asks with a browser; a form may be sent to the API by itself, without scripts."""
+    path = request.url.path
+    is_form = request.method == "POST" and path == "/api/v1/scans"
+    return "text/html" in request.headers.get("accept", "") and (is_form or not path.startswith("/api/v1/"))

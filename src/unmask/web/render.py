@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from unmask.report import words
 from unmask.report.names import elide, visible
@@ -57,6 +57,15 @@ def days(count: float) -> str:
     )
 
 
+def with_code(text: str) -> Markup:
+    """A docstring's text on one line, with what stands between `backticks` as code."""
+    parts = " ".join(text.split()).split("`")
+    marked = [
+        Markup("<code>{}</code>").format(p) if n % 2 else Markup(escape(p)) for n, p in enumerate(parts)
+    ]
+    return Markup("").join(marked)
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -76,7 +85,9 @@ def _environment() -> jinja2.Environment:
         STATE_SIGN=STATE_SIGN,
         version=__version__,
     )
-    environment.filters.update(moment=moment, days=days, limit_of=limit_of, tone=tone, elide=elide)
+    environment.filters.update(
+        moment=moment, days=days, limit_of=limit_of, tone=tone, elide=elide, with_code=with_code
+    )
     return environment
 
 

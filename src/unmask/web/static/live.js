@@ -7,6 +7,9 @@ import { chip, clock, percent, probability } from "./words.js";
 /** People shown while the file is looked at; the result has all. */
 const MOST_PEOPLE = 6;
 
+/** Pause before a stream that was refused is asked for again. */
+const AFTER_LOSS_MS = 3000;
+
 export function startLive(root) {
   const found = root.matches?.("[data-live]") ? root : root.querySelector("[data-live]");
   if (found) new Live(found).start();
@@ -116,14 +119,14 @@ class Live {
 
   async lost() {
     if (this.stream?.readyState !== EventSource.CLOSED) return;
-    // The server refuses the stream: the scan may be gone.
+    // The server refuses the stream: the scan may be gone, or the server may be on its way up again.
     this.close();
     try {
       await ask(this.element.dataset.live.replace(/\/events$/, ""));
-      setTimeout(() => this.follow(), 2000);
-    } catch {
-      location.reload();
+    } catch (refused) {
+      if (refused.status === 404) location.reload();
     }
+    setTimeout(() => this.follow(), AFTER_LOSS_MS);
   }
 
   async finish() {

@@ -6,9 +6,9 @@ export function startSelection() {
   const button = document.getElementById("compare-button");
   const help = document.getElementById("compare-help");
 
-  const kept = new Set();
-
   const boxesNow = () => [...form.querySelectorAll('input[name="id"]')];
+  const kept = new Set(boxesNow().filter((box) => box.checked).map((box) => box.value));
+
   const show = () => {
     const boxes = boxesNow();
     const chosen = boxes.filter((box) => box.checked);

@@ -41,6 +41,8 @@ export function followScan(row, scan) {
  * connections to one server, for all tabs together. */
 function follow() {
   const wanted = !document.hidden && scanRows().length > 0;
+  // Refused, not only broken: the browser does not try again by itself.
+  if (stream?.readyState === EventSource.CLOSED) stream = null;
   if (wanted && !stream) {
     stream = new EventSource("/api/v1/events");
     stream.addEventListener("scan", (event) => told(JSON.parse(event.data)));
@@ -83,6 +85,7 @@ function tally() {
 
 async function askUnheard() {
   if (document.hidden) return;
+  follow();
   for (const row of scanRows()) {
     const id = row.dataset.id;
     if (Date.now() - (heard.get(id) ?? 0) < UNHEARD_MS) continue;
