@@ -24,7 +24,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from unmask.cli.bar import steps
-from unmask.evaluation.media import read_table
+from unmask.evaluation.labelled import read_media
 from unmask.options import ScanOptions
 from unmask.scanner import Scanner
 from unmask.training.make import make
@@ -133,7 +133,7 @@ def dev(corpus: Path) -> None:
     names = [n for n in STUDY if (RUNS / "sources" / n / RESULT_FILE).is_file()]
     models = tuple(str(RUNS / "sources" / n / f"{n}.onnx") for n in names)
     scanner = Scanner(ScanOptions(model=models, evidence=0))
-    media = read_table(corpus / "dev.csv")
+    media = read_media(corpus / "dev.csv")
     with (RUNS / "dev-scores.csv").open("w", newline="", encoding="utf-8") as file, steps("dev") as show:
         writer = csv.writer(file)
         writer.writerow(["file", "label", "kind", "dataset", *names])
