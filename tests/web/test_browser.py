@@ -133,6 +133,7 @@ def test_a_scan_is_cancelled_and_tried_again(page: Page, server: Served, long_vi
     expect(page.get_by_test_id("verdict")).to_contain_text("ancelled", timeout=WAIT)
     page.get_by_test_id("retry").click()
     expect(page.get_by_test_id("cancel")).to_be_visible()
+    page.goto("/about")
     server.client.delete(f"/api/v1/scans/{scan_id}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -66,7 +67,8 @@ def test_what_comes_through_a_tunnel_is_answered_to_holders_of_tokens(tmp_path: 
         if url == PUBLIC:
             threading.Thread(target=visit).start()
 
-    with pytest.raises(KeyboardInterrupt):
+    # Whether an interrupt that the server has obeyed is raised once more hangs on the moment it came in.
+    with contextlib.suppress(KeyboardInterrupt):
         run(options, ScanOptions(), require_token=True, share=share, ready=ready)
     assert codes == [401, 200, True]
     assert addresses == [tunnels[0].local, PUBLIC]
