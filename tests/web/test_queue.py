@@ -86,7 +86,36 @@ def test_work_on_what_was_deleted_ends_quietly(scans: Scans, hand_in: HandIn) ->
     work = queue.take()
     assert work is not None
     scans.delete(LOCAL, info.id)
-    assert queue.unwanted([work.job]) == {work.job}
+    assert queue.unwanted([work]) == {work.job}
     queue.done(work, Outcome(Verdict.REAL, 0.1, "", "image", None))
     queue.failed(work, "why")
     queue.cancelled(work)
+
+
+def test_what_came_of_a_deleted_job_is_written_on_nobody_elses(scans: Scans, hand_in: HandIn) -> None:
+    queue, hers = Queue(scans.engine), hand_in(scans, content=b"1", owner="her")
+    work = queue.take()
+    assert work is not None
+    scans.delete("her", hers.id)
+    his = hand_in(scans, content=b"2", owner="him")
+    assert queue.unwanted([work]) == {work.job}
+    queue.done(work, Outcome(Verdict.FAKE, 0.9, "hers", "image", None))
+    known = scans.get("him", his.id)
+    assert known is not None
+    assert (known.state, known.verdict) == (State.QUEUED, None)
+
+
+def test_a_dispatcher_that_was_given_up_changes_nothing_any_more(scans: Scans, hand_in: HandIn) -> None:
+    queue, info = Queue(scans.engine), hand_in(scans)
+    old = queue.take()
+    assert old is not None
+    queue.recover()
+    new = queue.take()
+    assert new is not None
+    queue.put_back(old)
+    queue.failed(old, "late")
+    assert queue.take() is None
+    queue.done(new, Outcome(Verdict.REAL, 0.1, "", "image", None))
+    known = scans.get(LOCAL, info.id)
+    assert known is not None
+    assert (known.state, known.verdict) == (State.DONE, Verdict.REAL)

@@ -130,9 +130,9 @@ def test_a_waiting_scan_is_cancelled_at_once_and_a_running_one_soon(scans: Scans
     cancelled = scans.cancel(LOCAL, waiting.id)
     assert cancelled is not None
     assert cancelled.state is State.CANCELLED
-    assert queue.unwanted([work.job]) == set()
+    assert queue.unwanted([work]) == set()
     scans.cancel(LOCAL, running.id)
-    assert queue.unwanted([work.job]) == {work.job}
+    assert queue.unwanted([work]) == {work.job}
     assert queue.take() is None
 
 

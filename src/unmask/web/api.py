@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
-from collections.abc import AsyncIterable
+from collections import Counter
+from collections.abc import AsyncIterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +22,7 @@ from unmask.types import Report, Verdict
 from unmask.web import asked, events, settings
 from unmask.web.pictures import playable
 from unmask.web.problems import ProblemError, responses
-from unmask.web.scans import PAGE, NotReadyError, Received, ScanInfo
+from unmask.web.scans import PAGE, NotReadyError, Received, ScanInfo, TooManyError
 from unmask.web.store import ID_FORM
 from unmask.web.tables import State, Task
 from unmask.web.upload import Upload
@@ -28,6 +30,9 @@ from unmask.web.upload import Upload
 router = APIRouter(prefix="/api/v1", tags=["scans"])
 
 ScanId = Annotated[str, Field(pattern=f"^{ID_FORM.pattern}$", description="As given when it was handed in.")]
+
+MOST_ARRIVING, MOST_ARRIVING_EACH = 64, 16
+"""Uploads under way at once, of everyone and of one user."""
 
 SANDBOX = "default-src 'none'; sandbox"
 """For files that users handed in, should a browser open one by itself."""
@@ -154,14 +159,14 @@ FORM = {
     responses={
         200: {"model": ScanOut, "description": "The same file was handed in before; this is its scan."},
         303: {"description": "The page of the scan, for browsers that send the form by themselves."},
-        **responses(400, 413, 415, 422, 429, 503, 507),
+        **responses(400, 408, 413, 415, 422, 429, 503, 507),
     },
 )
 async def create(request: Request) -> Response:
     """Hand in an image or a video. The same file with the same settings is not judged twice unless asked."""
     scans, owner = asked.scans(request), asked.owner(request)
     await run_in_threadpool(scans.check_room, owner)
-    with scans.store.receiving() as path:
+    with _one_of_few(request.app.state.arriving, owner), scans.store.receiving() as path:
         upload = Upload(path, request.app.state.options.max_bytes)
         await upload.receive(request)
         chosen = settings.checked(upload.fields, request.app.state.scan_options)
@@ -177,6 +182,20 @@ async def create(request: Request) -> Response:
         status_code=201 if new else 200,
         headers={"Location": f"/api/v1/scans/{info.id}"},
     )
+
+
+@contextlib.contextmanager
+def _one_of_few(arriving: Counter[str], owner: str) -> Iterator[None]:
+    """Count an upload while it arrives: each may fill the disk up to its limit before it is looked at."""
+    if arriving.total() >= MOST_ARRIVING:
+        raise TooManyError(f"{MOST_ARRIVING} uploads are under way", hint="wait a moment")
+    if arriving[owner] >= MOST_ARRIVING_EACH:
+        raise TooManyError(f"{MOST_ARRIVING_EACH} uploads of yours are under way", hint="wait", of_all=False)
+    arriving[owner] += 1
+    try:
+        yield
+    finally:
+        arriving[owner] -= 1
 
 
 @router.get("/scans", responses=responses(422))

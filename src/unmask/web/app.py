@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -70,6 +71,7 @@ def make_app(
         most_each=serve.max_waiting_each,
     )
     app.state.notify = notify
+    app.state.arriving = Counter()
     app.state.tokens_required = require_token
     app.state.error_page = pages.error_page
     problems.install(app)
@@ -133,7 +135,10 @@ async def _small_body(request: Request) -> bytes:
 
 
 def _field(body: str, name: str) -> str:
-    return parse_qs(body, max_num_fields=4).get(name, [""])[0].strip()
+    try:
+        return parse_qs(body, max_num_fields=4).get(name, [""])[0].strip()
+    except ValueError:
+        raise ProblemError(422, "the form has too many fields") from None
 
 
 def _describe_problems(app: FastAPI) -> None:

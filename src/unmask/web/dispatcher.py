@@ -11,15 +11,18 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 from unmask.errors import UnmaskError
 from unmask.isolated import GRACE
@@ -41,6 +44,9 @@ AHEAD = 1
 
 TICK = 0.25
 """Seconds after which jobs and wishes to cancel are looked for without being called."""
+
+PATIENCE = 1.0
+"""Seconds until a database that did not answer is asked again."""
 
 RETENTION_EVERY = 600.0
 """Seconds between two looks for what is too old to be kept."""
@@ -93,15 +99,20 @@ class Dispatcher:
         try:
             while self.pool.active and not self.over.is_set():
                 self.called.clear()
-                self._collect()
-                self._hand_out()
-                now = time.monotonic()
-                if now - looked >= TICK:
-                    self._drop_unwanted()
-                    looked = now
-                if now - kept >= RETENTION_EVERY:
-                    self._forget_old()
-                    kept = now
+                try:
+                    self._collect()
+                    self._hand_out()
+                    now = time.monotonic()
+                    if now - looked >= TICK:
+                        self._drop_unwanted()
+                        looked = now
+                    if now - kept >= RETENTION_EVERY:
+                        self._forget_old()
+                        kept = now
+                except SQLAlchemyError as error:
+                    # Workers go on; what they find is written down once the database answers again.
+                    log.warning("the database does not answer: %s", error.__class__.__name__)
+                    self.over.wait(PATIENCE)
                 self.called.wait(TICK)
         finally:
             self._stop()
@@ -120,16 +131,16 @@ class Dispatcher:
 
     def _collect(self) -> None:
         for job, (work, future) in list(self.running.items()):
-            if future.done():
-                del self.running[job]
+            if future.done() and not isinstance(_error_of(future), BrokenProcessPool):
                 self._settle(work, future)
+                del self.running[job]
 
     def _settle(self, work: Work, future: ProcessFuture[Outcome | None]) -> None:
         """Write down what came of a job."""
         from pebble import ProcessExpired
 
         try:
-            self.queue.done(work, future.result())
+            outcome = future.result()
         except CancelledError:
             self.queue.cancelled(work)
         except FutureTimeoutError:
@@ -154,12 +165,14 @@ class Dispatcher:
         except Exception:
             log.exception("a fault of unmask's own")
             self.queue.failed(work, "a fault in unmask, not in your file", "please report it")
+        else:
+            self.queue.done(work, outcome)
         if self.scans.name_of(work.scan) is None:
             # Deleted while it was worked on: what the worker has written since goes as well.
             self.store.remove(work.scan)
 
     def _drop_unwanted(self) -> None:
-        for job in self.queue.unwanted(self.running.keys()):
+        for job in self.queue.unwanted([work for work, _ in self.running.values()]):
             self.running[job][1].cancel()  # type: ignore[no-untyped-call]
 
     def _forget_old(self) -> None:
@@ -169,10 +182,18 @@ class Dispatcher:
 
     def _stop(self) -> None:
         """Stop at once; what was under way waits for the next start."""
-        for work, _ in self.running.values():
-            self.queue.put_back(work)
-        self.pool.stop()  # type: ignore[no-untyped-call]
-        self.pool.join()
+        try:
+            for work, _ in self.running.values():
+                self.queue.put_back(work)
+        except SQLAlchemyError:
+            log.warning("the database does not answer: what is under way is begun again at the next start")
+        finally:
+            self.pool.stop()  # type: ignore[no-untyped-call]
+            self.pool.join()
+
+
+def _error_of(future: ProcessFuture[Outcome | None]) -> BaseException | None:
+    return None if future.cancelled() else future.exception()
 
 
 def main() -> None:
@@ -182,6 +203,7 @@ def main() -> None:
     if not first:
         return
     dispatcher = Dispatcher(msgspec.json.decode(first, type=Orders))
+    signal.signal(signal.SIGTERM, lambda *_: dispatcher.over.set())
     threading.Thread(target=dispatcher.listen, args=[sys.stdin.buffer], name="calls", daemon=True).start()
     dispatcher.run()
 

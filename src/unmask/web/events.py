@@ -42,7 +42,10 @@ async def of_scan(scans: Scans, owner: str, scan_id: str) -> AsyncIterator[Serve
         if info is None or info.state is not State.QUEUED:
             lines, read = _new_lines(path, read)
             for line in lines:
-                said = json.loads(line)
+                try:
+                    said = json.loads(line)
+                except ValueError:
+                    continue  # two attempts wrote at once, the earlier one while it was being stopped
                 yield ServerSentEvent(event=said.pop("event"), data=said)
                 # The worker goes on to write its report: ask the row at once.
                 looks = -1 if said.get("share") == 1.0 else looks

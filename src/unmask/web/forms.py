@@ -125,7 +125,10 @@ async def _fields(request: Request) -> dict[str, str]:
         body += block
         if len(body) > LONGEST_FORM:
             raise ProblemError(413, "the form is too long")
-    pairs = parse_qs(body.decode("utf-8", "replace"), max_num_fields=16)
+    try:
+        pairs = parse_qs(body.decode("utf-8", "replace"), max_num_fields=16)
+    except ValueError:
+        raise ProblemError(422, "the form has too many fields") from None
     return {name: values[0] for name, values in pairs.items()}
 
 

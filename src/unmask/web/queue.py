@@ -82,25 +82,30 @@ class Queue:
             job = session.get_one(Job, taken)
             return Work(job.id, job.scan_id, Task(job.task), job.attempt, json.loads(job.scan.settings))
 
-    def unwanted(self, running: Collection[int]) -> set[int]:
-        """Those of the running jobs that were cancelled or deleted."""
+    def unwanted(self, running: Collection[Work]) -> set[int]:
+        """The numbers of those of the running jobs that were cancelled or deleted."""
         if not running:
             return set()
+        query = select(Job.id, Job.scan_id, Job.attempt).where(
+            Job.id.in_([work.job for work in running]),
+            Job.cancel.is_(False),
+            Job.state == State.RUNNING.value,
+        )
         with Session(self.engine) as session:
-            kept = session.scalars(select(Job.id).where(Job.id.in_(running), Job.cancel.is_(False)))
-            return set(running) - set(kept)
+            kept = {(row[0], row[1], row[2]) for row in session.execute(query)}
+        return {work.job for work in running if (work.job, work.scan, work.attempt) not in kept}
 
     def put_back(self, work: Work) -> None:
         """A job that was begun waits again, as if it had not been: the server stops in good order."""
         with Session(self.engine) as session, session.begin():
-            job = session.get(Job, work.job)
-            if job is not None and job.state == State.RUNNING:
+            job = _row(session, work)
+            if job is not None:
                 job.state, job.attempt = State.QUEUED.value, max(0, job.attempt - 1)
 
     def done(self, work: Work, outcome: Outcome | None = None) -> None:
         """A job came to its end; of a scan, `outcome` is what it found."""
         with Session(self.engine) as session, session.begin():
-            job = session.get(Job, work.job)
+            job = _row(session, work)
             if job is None:
                 return
             _end(job, State.DONE)
@@ -121,11 +126,17 @@ class Queue:
 
     def _give_up(self, work: Work, state: State, reason: str = "", hint: str = "") -> None:
         with Session(self.engine) as session, session.begin():
-            job = session.get(Job, work.job)
+            job = _row(session, work)
             if job is None:
                 return
             _end(job, state, reason)
             job.hint = hint
+
+
+def _row(session: Session, work: Work) -> Job | None:
+    """The row of this very attempt, None where it was deleted, or begun again since by someone else."""
+    same = (Job.id == work.job, Job.scan_id == work.scan, Job.attempt == work.attempt)
+    return session.scalar(select(Job).where(*same, Job.state == State.RUNNING.value).with_for_update())
 
 
 def _end(job: Job, state: State, reason: str = "") -> None:

@@ -26,6 +26,10 @@ PAGE = 50
 """Scans listed at once where nothing else is asked for."""
 
 
+AT_ONCE = 500
+"""Rows deleted with one statement: databases take only so many values in one."""
+
+
 class TooManyError(UnmaskError):
     """As many files wait as may; `of_all` tells whether everyone's or only this owner's."""
 
@@ -197,7 +201,7 @@ class Scans:
             query = query.where(Scan.created < before)
         query = query.order_by(Scan.created.desc(), Scan.id).limit(limit)
         with Session(self.engine) as session:
-            return [_info(scan) for scan in session.scalars(query)]
+            return [_info(scan) for scan in session.scalars(query) if _is_whole(scan)]
 
     def count(self, owner: str) -> int:
         """How many scans this owner has."""
@@ -219,15 +223,21 @@ class Scans:
             scan = self._own(session, owner, scan_id)
             if scan is None:
                 return None
-            for job in scan.jobs:
-                if job.state == State.QUEUED:
-                    job.state, job.finished = State.CANCELLED.value, now()
-                    if job.task == Task.SCAN:
-                        scan.same = None
-                elif job.state == State.RUNNING:
-                    job.cancel = True
-            session.flush()
-            return _info(scan)
+            unfinished = (Job.scan_id == scan_id, Job.state == State.QUEUED.value)
+            # Looked at and changed in one step: a worker may be taking the job at this moment.
+            session.execute(
+                update(Job).where(*unfinished).values(state=State.CANCELLED.value, finished=now())
+            )
+            running = (Job.scan_id == scan_id, Job.state == State.RUNNING.value)
+            session.execute(update(Job).where(*running).values(cancel=True))
+            session.expire_all()
+            scan = self._own(session, owner, scan_id)
+            if scan is None:
+                return None
+            info = _info(scan)
+            if info.state is State.CANCELLED or any(job.cancel for job in scan.jobs):
+                scan.same = None
+            return info
 
     def ask(self, owner: str, scan_id: str, task: Task) -> ScanInfo | None:
         """Have something more made of a finished scan, or tried again where it failed.
@@ -236,6 +246,13 @@ class Scans:
             NotReadyError: the scan is not done.
             TooManyError: too many files wait.
         """
+        try:
+            return self._ask(owner, scan_id, task)
+        except IntegrityError:
+            # Asked for twice at the same moment: the other one was first.
+            return self.get(owner, scan_id)
+
+    def _ask(self, owner: str, scan_id: str, task: Task) -> ScanInfo | None:
         with Session(self.engine) as session, session.begin():
             scan = self._own(session, owner, scan_id)
             if scan is None:
@@ -281,7 +298,7 @@ class Scans:
         open_ = Job.state.in_((State.QUEUED.value, State.RUNNING.value))
         query = select(Scan).join(Job).where(Scan.owner == owner, Job.task == Task.SCAN.value, open_)
         with Session(self.engine) as session:
-            return [_info(scan) for scan in session.scalars(query.order_by(Job.id))]
+            return [_info(scan) for scan in session.scalars(query.order_by(Job.id)) if _is_whole(scan)]
 
     def ids(self) -> Sequence[str]:
         """The names of all scans there are."""
@@ -309,7 +326,8 @@ class Scans:
     def _delete(self, query: object) -> int:
         with Session(self.engine) as session, session.begin():
             ids = session.scalars(query).all()  # type: ignore[call-overload]
-            session.execute(delete(Scan).where(Scan.id.in_(ids)))
+            for start in range(0, len(ids), AT_ONCE):
+                session.execute(delete(Scan).where(Scan.id.in_(ids[start : start + AT_ONCE])))
         for scan_id in ids:
             self.store.remove(scan_id)
         return len(ids)
@@ -321,7 +339,12 @@ class Scans:
     @staticmethod
     def _own(session: Session, owner: str, scan_id: str) -> Scan | None:
         scan = session.get(Scan, scan_id)
-        return scan if scan is not None and scan.owner == owner else None
+        return scan if scan is not None and scan.owner == owner and _is_whole(scan) else None
+
+
+def _is_whole(scan: Scan) -> bool:
+    """False where the scan was deleted between the look at it and the look at its jobs."""
+    return any(job.task == Task.SCAN for job in scan.jobs)
 
 
 def _info(scan: Scan) -> ScanInfo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 import socket
 import subprocess
 import sys
@@ -162,7 +163,25 @@ def run(
                 closing.callback(tunnel.close)
                 hosts.add(host_of(tunnel.url))
                 ready(tunnel.url)
-            running.server.run(sockets=[listener])
+            with _orderly_end():
+                running.server.run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _orderly_end() -> Iterator[None]:
+    """Have SIGTERM, which the server obeys and then raises once more, end in what comes after the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(*_: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _listener(config: uvicorn.Config) -> socket.socket:
@@ -171,10 +190,10 @@ def _listener(config: uvicorn.Config) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
         raise UnmaskError(
-            f"cannot listen on {config.host} port {config.port}: {error.strerror}",
+            f"cannot listen on {config.host} port {config.port}: {getattr(error, 'strerror', None) or error}",
             hint="choose another --port; 0 takes a free one",
         ) from error
     return listener

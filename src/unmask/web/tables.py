@@ -39,6 +39,11 @@ class Instant(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
@@ -104,7 +109,12 @@ class Job(Base):
     why it failed."""
 
     __tablename__ = "jobs"
-    __table_args__ = (UniqueConstraint("scan_id", "task"), Index("jobs_by_state", "state", "id"))
+    # SQLite would give the number of a deleted job to the next one, and its outcome with it.
+    __table_args__ = (
+        UniqueConstraint("scan_id", "task"),
+        Index("jobs_by_state", "state", "id"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     scan_id: Mapped[str] = mapped_column(ForeignKey("scans.id", ondelete="CASCADE"))

@@ -28,6 +28,9 @@ FORM = 65536
 
 FILE_FIELD = "file"
 
+STALL = 60.0
+"""Seconds without a byte after which an upload is given up: it holds disk and a connection."""
+
 
 class Upload:
     """What has come in so far: one file at `path`, and the fields beside it."""
@@ -83,7 +86,8 @@ class Upload:
         field: MultipartSegment | None = None
         value, total = b"", 0
         with PushMultipartParser(boundary, max_segment_count=16, strict=True) as parser:
-            async for chunk in stream:
+            chunks = aiter(stream)
+            while (chunk := await _next(chunks)) is not None:
                 total += len(chunk)
                 if total > self.max_bytes + FORM:
                     raise self._too_large()
@@ -140,6 +144,19 @@ class Upload:
             # The rest of what is sent will not be read.
             headers={"Connection": "close"},
         )
+
+
+async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
+    """The next piece of the request, None at its end.
+
+    Raises:
+        ProblemError: none came for `STALL` seconds.
+    """
+    try:
+        async with asyncio.timeout(STALL):
+            return await anext(chunks, None)
+    except TimeoutError:
+        raise ProblemError(408, "the upload stalled", hint="hand it in again") from None
 
 
 def shown_name(claimed: str) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from unmask.errors import UnmaskError
 from unmask.options import ScanOptions
 from unmask.report.atomic import write
 from unmask.report.document import from_json, to_json
@@ -60,20 +61,32 @@ def perform(work: Work, folder: Folder, name: str) -> Outcome | None:
     Raises:
         UnmaskError: what was asked for cannot be made.
     """
-    with _processor_time(_options):
-        match work.task:
-            case Task.SCAN:
-                return _scan(work, folder, name)
-            case Task.PREVIEW:
-                from unmask.report.video import write_plain
+    try:
+        with _processor_time(_options):
+            return _perform(work, folder, name)
+    except UnmaskError as error:
+        raise UnmaskError(_nameless(error.message, folder, name), hint=error.hint) from None
 
-                write_plain(folder.original, folder.preview)
-            case Task.ANNOTATE:
-                from unmask.report.annotate import annotate
 
-                report = from_json(folder.report.read_bytes())
-                annotate(folder.original, report, folder.annotated(report.file.kind if report.file else ""))
+def _perform(work: Work, folder: Folder, name: str) -> Outcome | None:
+    match work.task:
+        case Task.SCAN:
+            return _scan(work, folder, name)
+        case Task.PREVIEW:
+            from unmask.report.video import write_plain
+
+            write_plain(folder.original, folder.preview)
+        case Task.ANNOTATE:
+            from unmask.report.annotate import annotate
+
+            report = from_json(folder.report.read_bytes())
+            annotate(folder.original, report, folder.annotated(report.file.kind if report.file else ""))
     return None
+
+
+def _nameless(text: str, folder: Folder, name: str) -> str:
+    """What is said of a file under the name its user knows: where it lies here is nobody's business."""
+    return text.replace(str(folder.original), name).replace(str(folder.path), name)
 
 
 def _scan(work: Work, folder: Folder, name: str) -> Outcome:
@@ -81,7 +94,7 @@ def _scan(work: Work, folder: Folder, name: str) -> Outcome:
     with _Events(folder.events) as events:
         events.say("started", attempt=work.attempt)
         report = _scanner(options).scan(folder.original, watch=events.partial, look=Pictures(folder))
-        report = _as_handed_in(report, name)
+        report = _as_handed_in(report, folder, name)
         write(folder.report, to_json(report, evidence=True, indent=None))
     facts = report.file
     return Outcome(
@@ -107,10 +120,13 @@ def _scanner(options: ScanOptions) -> Scanner:
     return _scanners[options]
 
 
-def _as_handed_in(report: Report, name: str) -> Report:
-    """The report under the name the user knows: where the file lies here is nobody's business."""
+def _as_handed_in(report: Report, folder: Folder, name: str) -> Report:
+    """The report under the name the user knows, without any folder of this machine."""
     file = None if report.file is None else replace(report.file, name=name)
-    return replace(report, path=name, file=file)
+    models = ", ".join(Path(model).name for model in _options.model)
+    options = tuple((key, models if key == "model" else value) for key, value in report.options)
+    message = _nameless(report.message, folder, name)
+    return replace(report, path=name, file=file, options=options, message=message)
 
 
 class _Events:

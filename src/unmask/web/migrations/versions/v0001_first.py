@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("hint", sa.Text(), nullable=False),
         sa.UniqueConstraint("scan_id", "task"),
+        sqlite_autoincrement=True,
     )
     op.create_index("jobs_by_state", "jobs", ["state", "id"])
     op.create_table(
