@@ -111,6 +111,7 @@ def _density_table() -> None:
     """Print how accuracy follows the number of frames a recording gives to train on."""
     print("| frames a recording trained on | accuracy [95 %] | balanced | AUC [95 %] |")
     print("| ---: | ---: | ---: | ---: |")
+    kept = ["frames_a_recording,n,accuracy,accuracy_low,accuracy_high,balanced_accuracy,auc,auc_low,auc_high"]
     for judged in JUDGED:
         first = RUNS / "frames" / "lenet"
         path = RUNS / "density" / f"lenet-{judged:g}" / RESULT_FILE
@@ -126,6 +127,19 @@ def _density_table() -> None:
             f"{f.accuracy_high:.1%}] | {f.balanced_accuracy:.1%} "
             f"| {f.auc:.3f} [{f.auc_low:.3f}, {f.auc_high:.3f}] |"
         )
+        shares = (
+            f.accuracy,
+            f.accuracy_low,
+            f.accuracy_high,
+            f.balanced_accuracy,
+            f.auc,
+            f.auc_low,
+            f.auc_high,
+        )
+        kept.append(
+            f"{result.train_size / sources:.2f},{f.n}," + ",".join(f"{value:.4f}" for value in shares)
+        )
+    (DOCS / "density.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
 
 
 def dev(corpus: Path) -> None:
@@ -291,7 +305,7 @@ def _draw(rows: Sequence[Row], path: Path) -> None:
     axes.axvline(EVEN, color="grey", linewidth=1, linestyle=":")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.9)
-    axes.set(xlabel="balanced accuracy (0.5 is guessing)", xlim=(0.4, 1.0))
+    axes.set(xlabel="balanced accuracy (0.5 is guessing)", xlim=(0.3, 1.0))
     axes.grid(axis="y", linewidth=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=3)
