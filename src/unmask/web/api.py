@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import mimetypes
-from collections import Counter
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,14 +24,15 @@ from unmask.web.problems import ProblemError, responses
 from unmask.web.scans import PAGE, NotReadyError, Received, ScanInfo, TooManyError
 from unmask.web.store import ID_FORM
 from unmask.web.tables import State, Task
-from unmask.web.upload import Upload
+from unmask.web.upload import Upload, drain
 
 router = APIRouter(prefix="/api/v1", tags=["scans"])
 
 ScanId = Annotated[str, Field(pattern=f"^{ID_FORM.pattern}$", description="As given when it was handed in.")]
 
-MOST_ARRIVING, MOST_ARRIVING_EACH = 64, 16
-"""Uploads under way at once, of everyone and of one user."""
+ARRIVING_EACH = 16
+"""Uploads of one user that are taken in at once; further ones wait unread, so that none of them takes up
+disk."""
 
 SANDBOX = "default-src 'none'; sandbox"
 """For files that users handed in, should a browser open one by itself."""
@@ -164,19 +164,16 @@ FORM = {
 )
 async def create(request: Request) -> Response:
     """Hand in an image or a video. The same file with the same settings is not judged twice unless asked."""
-    scans, owner = asked.scans(request), asked.owner(request)
-    await run_in_threadpool(scans.check_room, owner)
-    with _one_of_few(request.app.state.arriving, owner), scans.store.receiving() as path:
-        upload = Upload(path, request.app.state.options.max_bytes)
-        await upload.receive(request)
-        chosen = settings.checked(upload.fields, request.app.state.scan_options)
-        received = Received(path, upload.name, upload.sha256, upload.size, chosen)
-        again = upload.fields.get("again", "").lower() in ("true", "1", "on", "yes")
-        info, new = await run_in_threadpool(scans.create, owner, received, again=again)
+    try:
+        info, new = await _taken_in(request)
+    except (ProblemError, TooManyError):
+        # A client that is still sending would see a broken connection instead of the answer.
+        await drain(request)
+        raise
     request.app.state.notify()
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse(f"/scans/{info.id}", status_code=303)
-    ahead = await run_in_threadpool(scans.ahead, info)
+    ahead = await run_in_threadpool(asked.scans(request).ahead, info)
     return JSONResponse(
         described(info, ahead).model_dump(mode="json"),
         status_code=201 if new else 200,
@@ -184,18 +181,18 @@ async def create(request: Request) -> Response:
     )
 
 
-@contextlib.contextmanager
-def _one_of_few(arriving: Counter[str], owner: str) -> Iterator[None]:
-    """Count an upload while it arrives: each may fill the disk up to its limit before it is looked at."""
-    if arriving.total() >= MOST_ARRIVING:
-        raise TooManyError(f"{MOST_ARRIVING} uploads are under way", hint="wait a moment")
-    if arriving[owner] >= MOST_ARRIVING_EACH:
-        raise TooManyError(f"{MOST_ARRIVING_EACH} uploads of yours are under way", hint="wait", of_all=False)
-    arriving[owner] += 1
-    try:
-        yield
-    finally:
-        arriving[owner] -= 1
+async def _taken_in(request: Request) -> tuple[ScanInfo, bool]:
+    scans, owner = asked.scans(request), asked.owner(request)
+    await run_in_threadpool(scans.check_room, owner)
+    arriving: dict[str, asyncio.Semaphore] = request.app.state.arriving
+    async with arriving.setdefault(owner, asyncio.Semaphore(ARRIVING_EACH)):
+        with scans.store.receiving() as path:
+            upload = Upload(path, request.app.state.options.max_bytes)
+            await upload.receive(request)
+            chosen = settings.checked(upload.fields, request.app.state.scan_options)
+            received = Received(path, upload.name, upload.sha256, upload.size, chosen)
+            again = upload.fields.get("again", "").lower() in ("true", "1", "on", "yes")
+            return await run_in_threadpool(scans.create, owner, received, again=again)
 
 
 @router.get("/scans", responses=responses(422))

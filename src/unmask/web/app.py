@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -71,7 +70,7 @@ def make_app(
         most_each=serve.max_waiting_each,
     )
     app.state.notify = notify
-    app.state.arriving = Counter()
+    app.state.arriving = {}
     app.state.tokens_required = require_token
     app.state.error_page = pages.error_page
     problems.install(app)

@@ -6,6 +6,7 @@ The length a client claims is only used to refuse early; what counts are the byt
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,6 +28,9 @@ FORM = 65536
 """Bytes of a form beyond its file: fields, boundaries and headers."""
 
 FILE_FIELD = "file"
+
+DRAINED, DRAINING = 16 << 20, 3.0
+"""Bytes and seconds of an upload that are still read when it is refused."""
 
 STALL = 60.0
 """Seconds without a byte after which an upload is given up: it holds disk and a connection."""
@@ -144,6 +148,17 @@ class Upload:
             # The rest of what is sent will not be read.
             headers={"Connection": "close"},
         )
+
+
+async def drain(request: Request) -> None:
+    """Read what a refused client still sends, for a moment and a few megabytes at most, and forget it."""
+    left = DRAINED
+    with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):
+        async with asyncio.timeout(DRAINING):
+            async for chunk in request.stream():
+                left -= len(chunk)
+                if left <= 0:
+                    return
 
 
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:

@@ -1,26 +1,23 @@
 """Read the weights in an HDF5 file of Keras 2, layer by layer, without Keras.
 
-Such a file holds a group per layer, named in the attribute `layer_names` in the order in which Keras loads
-them; each group names its arrays in `weight_names`. A whole model has the same within `model_weights`.
+The HDF5 library can hang or crash on a damaged file, where no exception helps: it runs in a process apart.
 """
 
 from __future__ import annotations
 
-import io
-import math
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 
-import h5py  # type: ignore[import-untyped]
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from unmask.errors import ModelError
 
-MAX_VALUES = 1_000_000
-"""Numbers in one array: the largest of the networks read here has 16 thousand."""
-
-MAX_LAYERS = 256
-MAX_WEIGHTS = 8
+SECONDS = 30.0
+"""Time to read a file in, most of it for starting a process: the reading itself takes milliseconds."""
 
 Weights = NDArray[np.float32]
 
@@ -34,6 +31,21 @@ class Layer:
     weights: dict[str, Weights]
 
 
+class _Sent(msgspec.Struct, frozen=True):
+    """A layer on its way between processes: shape and little-endian float32 values of each array."""
+
+    name: str
+    weights: dict[str, tuple[tuple[int, ...], bytes]]
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """What the process apart says: layers, or why there are none."""
+
+    layers: list[_Sent] = []
+    error: str = ""
+    hint: str = ""
+
+
 def read_layers(data: bytes, where: str) -> list[Layer]:
     """The layers of the HDF5 file `data` that have weights, in the file's order; `where` names it in errors.
 
@@ -42,65 +54,52 @@ def read_layers(data: bytes, where: str) -> list[Layer]:
     Raises:
         ModelError: it is not such a file, or an array is too large or not of finite floating-point numbers.
     """
+    program = f"from {__name__} import answer; answer()"
+    # The child must find the packages that we found, wherever they came from.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    damaged = ModelError(
+        f"{where} is damaged: the HDF5 library cannot cope with it", hint="get the file again"
+    )
     try:
-        with h5py.File(io.BytesIO(data), "r") as file:
-            root = _child(file, "model_weights", h5py.Group) if "model_weights" in file else file
-            if "layer_names" not in root.attrs:
-                raise ModelError(
-                    f"{where} is an HDF5 file, but not one that Keras 2 writes weights to",
-                    hint="a file written by Keras 3 is of another layout: save the weights with Keras 2",
-                )
-            layers = [_layer(root, name) for name in _names(root, "layer_names", MAX_LAYERS)]
+        child = subprocess.run(
+            [sys.executable, "-c", program],
+            input=data,
+            capture_output=True,
+            env=environment,
+            timeout=SECONDS,
+            check=False,
+        )
+        answer = msgspec.msgpack.decode(child.stdout, type=_Answer)
+    except (subprocess.TimeoutExpired, msgspec.MsgspecError) as error:
+        raise damaged from error
+    if answer.error:
+        raise ModelError(f"{where}: {answer.error}", hint=answer.hint)
+    return [
+        Layer(
+            sent.name,
+            {
+                name: np.frombuffer(values, "<f4").reshape(shape).astype(np.float32)
+                for name, (shape, values) in sent.weights.items()
+            },
+        )
+        for sent in answer.layers
+    ]
+
+
+def answer() -> None:
+    """In the process apart: the layers of the file on standard input, or why there are none, on standard
+    output."""
+    try:
+        from unmask.evaluation.peers.hdf5 import layers_in
+
+        layers = layers_in(sys.stdin.buffer.read())
+        told = _Answer([_Sent(layer.name, _packed(layer)) for layer in layers])
     except ModelError as error:
-        raise ModelError(f"{where}: {error.message}", hint=error.hint) from error
-    # What h5py raises for a damaged file depends on where the damage is.
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, OverflowError, MemoryError) as error:
-        raise ModelError(
-            f"{where} cannot be read as an HDF5 file of Keras", hint="get the file again"
-        ) from error
-    return [layer for layer in layers if layer.weights]
+        told = _Answer(error=error.message, hint=error.hint)
+    except ImportError as error:
+        told = _Answer(error=f"reading it needs another package: {error}", hint="pip install 'unmask[lab]'")
+    sys.stdout.buffer.write(msgspec.msgpack.encode(told))
 
 
-def _layer(root: h5py.Group, name: str) -> Layer:
-    group = _child(root, name, h5py.Group)
-    weights: dict[str, Weights] = {}
-    for path in _names(group, "weight_names", MAX_WEIGHTS):
-        weights[path.rsplit("/", 1)[-1].split(":", 1)[0]] = _array(group, path)
-    return Layer(name, weights)
-
-
-def _array(group: h5py.Group, path: str) -> Weights:
-    *folders, name = path.split("/")
-    for folder in folders:
-        group = _child(group, folder, h5py.Group)
-    dataset = _child(group, name, h5py.Dataset)
-    if dataset.external or dataset.is_virtual:
-        raise ModelError(f"the weights {path!r} lie in another file")
-    # Before anything is read: a few compressed bytes can claim to be gigabytes.
-    if math.prod(dataset.shape) > MAX_VALUES:
-        raise ModelError(f"the weights {path!r} are too many for such a network")
-    if dataset.dtype.kind != "f":
-        raise ModelError(f"the weights {path!r} are not floating-point numbers")
-    values = np.asarray(dataset[()], dtype=np.float32)
-    if not np.isfinite(values).all():
-        raise ModelError(f"the weights {path!r} are not all numbers")
-    return values
-
-
-def _child(group: h5py.Group, name: str, kind: type) -> h5py.Group:
-    link = group.get(name, getlink=True)
-    if link is None:
-        raise ModelError(f"there is no {name!r} in it, though it says so")
-    if not isinstance(link, h5py.HardLink):
-        raise ModelError(f"{name!r} is a link to elsewhere")
-    child = group[name]
-    if not isinstance(child, kind):
-        raise ModelError(f"{name!r} is not a {kind.__name__.lower()}")
-    return child
-
-
-def _names(group: h5py.Group, attribute: str, most: int) -> list[str]:
-    values = np.asarray(group.attrs[attribute]).ravel()
-    if len(values) > most:
-        raise ModelError(f"it names {len(values)} {attribute.replace('_', ' ')}, too many for such a network")
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
+def _packed(layer: Layer) -> dict[str, tuple[tuple[int, ...], bytes]]:
+    return {name: (value.shape, value.astype("<f4").tobytes()) for name, value in layer.weights.items()}
