@@ -218,9 +218,9 @@ def _prefix(whole: onnx.GraphProto) -> None:
         for named in (*graph.input, *graph.output, *graph.initializer, *sparse):
             named.name = f"net/{named.name}"
         for node in graph.node:
-            node.name = f"net/{node.name}"
+            # Nodes need no names, but may not share one; inputs and outputs without a name are left out.
+            node.name = f"net/{node.name}" if node.name else ""
             for names in (node.input, node.output):
-                # An empty name is an input or output left out.
                 renamed = [f"net/{name}" if name else "" for name in names]
                 del names[:]
                 names.extend(renamed)
