@@ -12,6 +12,7 @@ from msgspec import Meta
 from unmask.errors import DataError
 from unmask.faces.crop import CropSpec
 from unmask.training.samples import Mix
+from unmask.zoo.own_start import OwnStart
 
 Positive = Annotated[int, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -91,7 +92,7 @@ class Recipe:
     description: str
     licence: str
     limits: tuple[str, ...]
-    start: str = "imagenet"
+    start: str | OwnStart = "imagenet"
     dropout: Annotated[float, Meta(ge=0, lt=1)] | None = None
     seed: int = 0
     crop: CropSpec = field(default_factory=CropSpec)
@@ -135,6 +136,7 @@ def _refuse_unknown_keys(document: object, kind: type, where: str = "") -> None:
     for key, value in document.items():
         if key not in fields:
             raise DataError(f"unknown key {where}{key!r}", hint=f"known: {', '.join(fields)}")
-        nested = getattr(fields[key], "cls", None)
-        if nested is not None:
-            _refuse_unknown_keys(value, nested, f"{where}{key}.")
+        for one in getattr(fields[key], "types", (fields[key],)):
+            nested = getattr(one, "cls", None)
+            if nested is not None:
+                _refuse_unknown_keys(value, nested, f"{where}{key}.")

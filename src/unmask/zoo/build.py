@@ -20,11 +20,13 @@ from unmask.zoo import (  # noqa: F401
     xception,
 )
 from unmask.zoo.network import NETWORKS
+from unmask.zoo.own_start import OwnStart
+from unmask.zoo.own_weights import load_own, place
 from unmask.zoo.starts import load_start
 
 
 def build(
-    name: str, *, size: int | None = None, dropout: float | None = None, start: str | None = None
+    name: str, *, size: int | None = None, dropout: float | None = None, start: str | OwnStart | None = None
 ) -> nn.Module:
     """The network `name` for images of `size` pixels (its own, where None), with weights `start` or random.
 
@@ -32,7 +34,7 @@ def build(
 
     Raises:
         UnmaskError: there is no network of that name.
-        ModelError: `size` is too small, or there are no such weights for it.
+        ModelError: `size` is too small, there are no such weights for it, or they don't fit.
     """
     info = NETWORKS[name]
     side = info.size if size is None else size
@@ -41,7 +43,15 @@ def build(
             f"{name} needs crops of at least {info.least_size} px, not {side}", hint="set crop.size larger"
         )
     network = info.make(size=side, dropout=dropout)
-    if start is not None:
+    if isinstance(start, OwnStart):
+        try:
+            (info.load or place)(network, load_own(network, start))
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise ModelError(
+                f"the weights {start.file} are not for {name}: {error}",
+                hint="they must be of the same architecture; see docs/zoo.md",
+            ) from error
+    elif start is not None:
         if start not in info.starts or info.load is None:
             known = ", ".join(("none", *info.starts))
             raise ModelError(f"{name} cannot start from {start!r}", hint=f"set start to one of: {known}")

@@ -1,0 +1,24 @@
+"""How a recipe names weights of one's own to start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+Digest = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")]
+
+
+@dataclass(frozen=True)
+class OwnStart:
+    """Weights that are not among those the zoo knows.
+
+    `file` is a path from the current folder or, with `hub`, a file's name in that repository of the Hugging
+    Face hub at `revision`. `sha256` is the file's digest; another file is refused.
+    """
+
+    file: str
+    sha256: Digest
+    hub: str = ""
+    revision: str = "main"
