@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -44,9 +46,23 @@ def picture(number: int, size: tuple[int, int] = (WIDTH, HEIGHT)) -> NDArray[np.
     return np.clip(image + grain, 0, 255).astype(np.uint8)
 
 
+@contextlib.contextmanager
+def own_scheduling() -> Iterator[None]:
+    """Undo what SVT-AV1 does where it may: it makes the thread that calls it, and all that this starts later,
+    real-time ones. Such a process takes a whole core from all others."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 def write_clip(path: Path, clip: Clip) -> Path:
     """Encode `clip` with libav."""
-    with av.open(str(path), "w", container_options=clip.container_options) as container:
+    with own_scheduling(), av.open(str(path), "w", container_options=clip.container_options) as container:
         stream = container.add_stream(clip.codec, rate=clip.rate, options=clip.options)
         stream.width, stream.height = clip.size
         stream.pix_fmt = clip.pixels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +76,12 @@ def test_sampled_frames_are_those_of_a_full_decode(
         assert [frame.index for frame in frames] == sampling.ranks(len(every)).tolist()
         assert all(np.array_equal(frame.image, every[frame.index]) for frame in frames)
         assert (counts.sampled, counts.failed, counts.truncated) == (len(frames), 0, False)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system has no such scheduling")
+def test_encoding_leaves_this_process_as_it_was(clips: Callable[[str], Path], noisy: None) -> None:
+    clips("av1.mp4")
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 @pytest.mark.parametrize("name", ["h264.mp4", "hevc.mp4", "mpeg4.mp4", "mpeg2.mpg"])
