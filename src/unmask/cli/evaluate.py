@@ -17,12 +17,11 @@ ALL = "all"
 
 
 @click.command("evaluate")
-@click.argument("models", nargs=-1, required=True)
+@click.argument("models", nargs=-1)
 @click.option(
     "--on",
     "media",
     type=click.Path(path_type=Path),
-    required=True,
     help="Manifest, CSV (file,label,kind,dataset), or folder with real/ and fake/.",
 )
 @click.option("--split", default="", help="Only the rows of this split of a manifest.")
@@ -33,50 +32,67 @@ ALL = "all"
     metavar="KIND",
     help="Also measure on media degraded so, at five severities; all takes every kind.",
 )
+@click.option(
+    "--scores",
+    multiple=True,
+    metavar="KIND:PATH",
+    help="Also take in scores that others wrote down, as csv:FILE or deepfakebench:FILE.",
+)
 @click.option("--frames", type=click.IntRange(1), help="Look at this many frames of a video.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; one per core if not given.")
 def command(
     models: tuple[str, ...],
-    media: Path,
+    media: Path | None,
     split: str,
     out: Path | None,
     degrade: tuple[str, ...],
+    scores: tuple[str, ...],
     frames: int | None,
     workers: int | None,
 ) -> None:
     """Scan labelled media and print figures with 95 % intervals, by kind, data set, method and face size.
 
-    Several models look at the same frames and faces. With --out, what is done is kept: called again, it goes
-    on; it leaves scores.parquet, from which all can be made again, figures.csv and report.md.
+    MODELS are names or paths of model files, or detectors of others as mesonet:FILE.h5, onnx:FILE.toml or
+    command:FILE.toml (docs/peers.md). All networks look at the same frames and faces. With --out, what is
+    done is kept: called again, it goes on; it leaves the report, figures.csv, and scores.parquet, from which
+    all can be made again.
     """
+    if bool(models) != bool(media) or not (models or scores):
+        raise click.UsageError("give MODELS and --on, or --scores, or both")
     try:
+        from unmask.evaluation.entrants import imported, joined, measure_all
         from unmask.evaluation.labelled import read_media
-        from unmask.evaluation.measure import measure
         from unmask.evaluation.outcome import to_markdown
     except ImportError as error:
         raise UnmaskError(f"evaluating needs {error.name}", hint="pip install 'unmask[lab]'") from error
     from unmask.cli.bar import steps
     from unmask.options import ScanOptions
 
-    options = ScanOptions(model=models, frames=frames)
-    labelled = read_media(media, split=split)
-    with tempfile.TemporaryDirectory() as passing, steps("evaluating") as show:
-        scores = measure(
-            options,
-            labelled,
-            (out or Path(passing)) / "journal.jsonl",
-            degradations=_states(degrade),
-            workers=workers,
-            progress=lambda done, total: show(done, total, ""),
-        )
+    taken = [imported(spec) for spec in scores]
+    if media is not None:
+        labelled = read_media(media, split=split)
+        with tempfile.TemporaryDirectory() as passing, steps("evaluating") as show:
+            own = measure_all(
+                models,
+                labelled,
+                out or Path(passing),
+                ScanOptions(frames=frames),
+                degradations=_states(degrade),
+                workers=workers,
+                progress=lambda done, total: show(done, total, ""),
+            )
+        taken.insert(0, own)
+    measured = joined(taken)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
     if out is None:
         from unmask.evaluation.figures import MEDIUM, lines
 
-        click.echo(to_markdown(list(lines(scores, levels=[MEDIUM]))))
+        click.echo(to_markdown(list(lines(measured, levels=[MEDIUM]))))
         return
     from unmask.evaluation.outcome import write_outcome
 
-    click.echo(write_outcome(scores, out))
+    click.echo(write_outcome(measured, out))
 
 
 def _states(kinds: tuple[str, ...]) -> list[Degraded]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from unmask.detector.detector import Detector
 from unmask.errors import UnmaskError
+from unmask.evaluation.journal import read_journal
 from unmask.evaluation.table import JudgedBy, Medium, Scores, rows_of, table
 from unmask.isolated import Lost, isolated
 from unmask.options import ScanOptions
@@ -81,8 +82,8 @@ def measure(
         DataError: the journal is of other models or options.
     """
     models = judged_by(options)
-    trials = [Trial(medium, state) for state in degradations for medium in media if _fits(medium, state)]
-    done = _read(journal, models, options)
+    trials = [Trial(medium, state) for state in degradations for medium in media if fits(medium, state)]
+    done = read_journal(journal, _head(models, options))
     waiting = [trial for trial in trials if trial.key not in done]
     count = len(trials) - len(waiting)
     progress(count, len(trials))
@@ -98,7 +99,7 @@ def measure(
     return table((row for trial in trials for row in done[trial.key]), models)
 
 
-def _fits(medium: Medium, state: Degraded) -> bool:
+def fits(medium: Medium, state: Degraded) -> bool:
     """Whether a degradation can be done to a medium of this kind; those of found faces can be to any."""
     if not state.kind:
         return True
@@ -195,29 +196,3 @@ def _head(models: Sequence[JudgedBy], options: ScanOptions) -> dict[str, object]
         "detector": options.detector,
         "min_face": options.min_face,
     }
-
-
-def _read(journal: Path, models: Sequence[JudgedBy], options: ScanOptions) -> dict[str, list[dict[str, Any]]]:
-    """What was done before: key → rows. A last line cut short by a crash is left out."""
-    from unmask.errors import DataError
-
-    if not journal.is_file():
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        return {}
-    done: dict[str, list[dict[str, Any]]] = {}
-    with journal.open(encoding="utf-8") as lines:
-        first = lines.readline()
-        try:
-            if json.loads(first) != _head(models, options):
-                raise DataError(
-                    f"{journal} was begun with other models or options",
-                    hint="give another --out, or delete it",
-                )
-        except ValueError:
-            journal.unlink()
-            return {}
-        for line in lines:
-            with contextlib.suppress(ValueError):
-                key, rows = json.loads(line)
-                done[key] = rows
-    return done
