@@ -70,7 +70,8 @@ class ClipViT(nn.Module):
     def tokens(self, x: Tensor) -> Tensor:
         """The last layer's states (N, 1 + patches, 768): the class token, then the patches row by row."""
         patches = self.patch_embedding(x).flatten(2).transpose(1, 2)
-        first = self.class_embedding.expand(len(x), 1, -1)
+        # len(x) would become a constant in the exported file.
+        first = self.class_embedding.expand(x.shape[0], 1, -1)
         states = self.pre_layrnorm(torch.cat([first, patches], dim=1) + self.position_embedding)
         for layer in self.layers:
             states = layer(states)

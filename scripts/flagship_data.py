@@ -1,0 +1,89 @@
+"""The split that the shipped models are trained on: look-alike sources tied, some methods never trained on.
+
+    unmask data index CORPUS --layout corpus --out all.parquet
+    python scripts/flagship_data.py all.parquet train.parquet
+
+Sources that look the same are tied and go to one side, where most of their crops were. Methods in `HELD_OUT`
+are in `val` alone, so that what is chosen there is chosen for methods nobody trained on. Of one recording `val`
+keeps a few crops, spread evenly: more of them cost time and tell nothing new.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from unmask.data.check.duplicates import near_pairs
+from unmask.data.check.facts import read_facts, threads_for
+from unmask.data.groups import groups
+from unmask.data.manifest import Manifest, read_manifest, write_manifest
+
+HELD_OUT = ("faceshifter", "omnihuman", "imagen", "stylegan1")
+"""A swap, a talking head, a text-to-image model and a GAN."""
+
+PER_SOURCE = 6
+"""Crops of one recording and method that `val` keeps."""
+
+
+def tied(manifest: Manifest) -> list[int]:
+    """The group of each row: by recording, by swap, and by looks."""
+    table = manifest.table
+    facts = read_facts(manifest.paths(), threads_for(len(table)), lambda done, total: None)
+    group = groups(table).tolist()
+    hashes = [fact.hash for fact in facts]
+    parent = list(range(max(group) + 1))
+
+    def root(number: int) -> int:
+        while parent[number] != number:
+            parent[number] = number = parent[parent[number]]
+        return number
+
+    for first, second, _ in near_pairs(hashes, group):
+        parent[root(group[first])] = root(group[second])
+    return [root(number) for number in group]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("out", type=Path)
+    arguments = parser.parse_args()
+    manifest = read_manifest(arguments.manifest)
+    rows = manifest.table.to_dicts()
+    group = tied(manifest)
+    given: dict[int, Counter[str]] = defaultdict(Counter)
+    for row, number in zip(rows, group, strict=True):
+        given[number][row["split"]] += 1
+    side = {number: count.most_common(1)[0][0] for number, count in given.items()}
+    # A group of nothing but held-out methods can be measured whole.
+    methods: dict[int, set[str]] = defaultdict(set)
+    for row, number in zip(rows, group, strict=True):
+        methods[number].add(row["method"])
+    for number, found in methods.items():
+        if found <= set(HELD_OUT):
+            side[number] = "val"
+    split = [
+        "" if side[number] == "train" and row["method"] in HELD_OUT else side[number]
+        for row, number in zip(rows, group, strict=True)
+    ]
+    recordings: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, (row, where) in enumerate(zip(rows, split, strict=True)):
+        if where == "val":
+            recordings[row["source"], row["method"]].append(place)
+    for places in recordings.values():
+        kept = {places[i] for i in np.linspace(0, len(places) - 1, PER_SOURCE).round().astype(int)}
+        for place in places:
+            split[place] = "val" if place in kept else ""
+    table = manifest.table.with_columns(pl.Series("split", split))
+    write_manifest(arguments.out, Manifest(manifest.root, table))
+    moved = sum(row["split"] != where for row, where in zip(rows, split, strict=True))
+    print(f"{moved} rows changed sides or were left out")
+    print(table.group_by("split", "label").agg(pl.len(), pl.col("source").n_unique()).sort("split", "label"))
+
+
+if __name__ == "__main__":
+    main()
