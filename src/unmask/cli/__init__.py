@@ -25,6 +25,7 @@ VERBS = {
     "ensemble": "combine models into one (needs unmask[lab])",
     "compare": "put training runs side by side in one table (needs unmask[lab])",
     "evaluate": "measure a model on labelled media (needs unmask[lab])",
+    "table": "put measured models and sets into one table, train by test (needs unmask[lab])",
 }
 """Verb → its line in the help. The help is made from this alone: no verb is imported for it."""
 

@@ -41,6 +41,14 @@ MOST_SHOWN = 50
 @click.option(
     "--scores", type=click.Path(path_type=Path, dir_okay=False), help="Write all scores to this Parquet file."
 )
+@click.option(
+    "--protocol",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Protocol (docs/protocols.md): what it calls test is refused.",
+)
+@click.option(
+    "--root", type=click.Path(path_type=Path), help="Folder of the protocol's sets  [default: the corpus's]"
+)
 def command(
     models: tuple[str, ...],
     corpus: Path,
@@ -50,6 +58,8 @@ def command(
     members: str | None,
     name: str | None,
     scores: Path | None,
+    protocol: Path | None,
+    root: Path | None,
 ) -> None:
     """Combine models (shipped names or .onnx files) into one that scans like any other.
 
@@ -77,6 +87,8 @@ def command(
             scores=scores,
             progress=show,
             say=lambda line: click.echo(line, err=True),
+            protocol=protocol,
+            root=root,
         )
     _print_trials(made)
     click.echo(made.path)

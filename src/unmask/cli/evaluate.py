@@ -40,6 +40,21 @@ ALL = "all"
 )
 @click.option("--frames", type=click.IntRange(1), help="Look at this many frames of a video.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; one per core if not given.")
+@click.option(
+    "--protocol",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Measure as this file says (docs/protocols.md), instead of --on.",
+)
+@click.option("--root", type=click.Path(path_type=Path), help="Folder of the protocol's sets.")
+@click.option("--set", "sets", multiple=True, metavar="NAME", help="Only this set of the protocol.")
+@click.option(
+    "--role",
+    type=click.Choice(["test", "choose"]),
+    default="test",
+    show_default=True,
+    help="Which of the protocol's sets.",
+)
+@click.option("--despite-seen", is_flag=True, help="Measure models that have seen a test set, and mark them.")
 def command(
     models: tuple[str, ...],
     media: Path | None,
@@ -49,6 +64,11 @@ def command(
     scores: tuple[str, ...],
     frames: int | None,
     workers: int | None,
+    protocol: Path | None,
+    root: Path | None,
+    sets: tuple[str, ...],
+    role: str,
+    despite_seen: bool,
 ) -> None:
     """Scan labelled media and print figures with 95 % intervals, by kind, data set, method and face size.
 
@@ -57,6 +77,17 @@ def command(
     done is kept: called again, it goes on; it leaves the report, figures.csv, and scores.parquet, from which
     all can be made again.
     """
+    if protocol is not None:
+        if not models or media or split or scores or degrade or frames:
+            raise click.UsageError("--protocol says what is measured: give MODELS, --root and --out alone")
+        from unmask.cli.evaluate_protocol import measure_by_protocol
+
+        measure_by_protocol(
+            protocol, models, root, out, role=role, sets=sets, despite_seen=despite_seen, workers=workers
+        )
+        return
+    if root or sets or despite_seen:
+        raise click.UsageError("--root, --set and --despite-seen go with --protocol")
     if bool(models) != bool(media) or not (models or scores):
         raise click.UsageError("give MODELS and --on, or --scores, or both")
     try:

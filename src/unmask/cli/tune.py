@@ -16,7 +16,17 @@ from unmask.errors import UnmaskError
 )
 @click.option("--trials", type=click.IntRange(1), default=20, show_default=True, help="Trials in all.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder  [default: runs/tune-<recipe>]")
-def command(recipe: Path, corpus: Path, trials: int, out: Path | None) -> None:
+@click.option(
+    "--protocol",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Protocol (docs/protocols.md): what it calls test is refused.",
+)
+@click.option(
+    "--root", type=click.Path(path_type=Path), help="Folder of the protocol's sets  [default: the corpus's]"
+)
+def command(
+    recipe: Path, corpus: Path, trials: int, out: Path | None, protocol: Path | None, root: Path | None
+) -> None:
     """Train a recipe with other settings, again and again, and keep the best on the validation split.
 
     The recipe's section `tune` says what to search. Called again on the same folder, it goes on. It leaves
@@ -31,6 +41,13 @@ def command(recipe: Path, corpus: Path, trials: int, out: Path | None) -> None:
     folder = out or Path("runs") / f"tune-{recipe.stem}"
     with steps("trial") as show:
         path = tune(
-            recipe, corpus, folder, trials=trials, progress=show, say=lambda line: click.echo(line, err=True)
+            recipe,
+            corpus,
+            folder,
+            trials=trials,
+            progress=show,
+            say=lambda line: click.echo(line, err=True),
+            protocol=protocol,
+            root=root,
         )
     click.echo(path)

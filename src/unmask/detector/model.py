@@ -12,6 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from unmask.detector.card import CARD_KEY, ModelCard, parse_card
+from unmask.detector.history import HISTORY_KEY, History, parse_history
 from unmask.errors import ModelError
 
 SHIPPED = ("fast",)
@@ -44,9 +45,15 @@ class Model:
             ) from error
         properties = self._session.get_modelmeta().custom_metadata_map
         self.card: ModelCard = parse_card(properties.get(CARD_KEY), where)
+        self._history = properties.get(HISTORY_KEY)
         self._outputs = [output.name for output in self._session.get_outputs()]
         if "score" not in self._outputs or [i.name for i in self._session.get_inputs()] != ["crops"]:
             raise ModelError(f"{where} does not map `crops` to `score`", hint="export it with unmask")
+
+    @property
+    def history(self) -> History:
+        """Which recordings the model has seen; an older file does not say."""
+        return parse_history(self._history)
 
     def score(self, crops: NDArray[np.uint8]) -> Scores:
         """Scores of `crops`, RGB uint8 (N, S, S, 3) cut as `card.crop` says; N may be 0."""

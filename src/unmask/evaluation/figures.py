@@ -71,6 +71,7 @@ def lines(
     levels: Sequence[str] = LEVELS,
     groups: Sequence[str] = GROUPS,
     draws: int = DRAWS,
+    seed: int = 0,
     degradation: str = "",
     severity: int = 0,
 ) -> Iterator[Line]:
@@ -109,7 +110,7 @@ def lines(
                         real_called_fake=_share(
                             files.verdict[known & files.judged & ~files.fake] == Verdict.FAKE.value
                         ),
-                        summary=units.summary(compared, model.fake_above, draws) if enough else None,
+                        summary=units.summary(compared, model.fake_above, draws, seed) if enough else None,
                     )
 
 
@@ -180,7 +181,9 @@ class _Units:
     def of(cls, units: pl.LazyFrame, groups: Mapping[str, Sequence[str]]) -> _Units:
         """The units as columns; `groups` are the values that there are of each."""
         named = [pl.col(by).cast(pl.Enum([*names, ""])) for by, names in groups.items()]
-        source = pl.col("source").cast(pl.Categorical)
+        # Numbered in the order of their names, so that the same scores give the same draws.
+        sources = units.select(pl.col("source").unique().sort()).collect()["source"]
+        source = pl.col("source").cast(pl.Enum(sources))
         return cls(units.select("fake", "probability", "size", source, *named).collect(), groups)
 
     def chosen(self, by: str, value: str) -> NDArray[np.bool_]:
@@ -192,11 +195,10 @@ class _Units:
         names, numbers = self.groups[by]
         return np.asarray(numbers == names.index(value), dtype=bool)
 
-    def summary(self, chosen: NDArray[np.bool_], threshold: float, draws: int) -> Summary:
+    def summary(self, chosen: NDArray[np.bool_], threshold: float, draws: int, seed: int) -> Summary:
         """The figures of these units, resampled by source."""
-        return summarise(
-            self.fake[chosen], self.p[chosen], self.source[chosen], threshold=threshold, draws=draws
-        )
+        fake, p, source = self.fake[chosen], self.p[chosen], self.source[chosen]
+        return summarise(fake, p, source, threshold=threshold, draws=draws, seed=seed)
 
 
 def _share(true: NDArray[np.bool_]) -> float:

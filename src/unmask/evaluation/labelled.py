@@ -11,7 +11,11 @@ from unmask.errors import DataError
 from unmask.evaluation.table import Medium
 
 NEEDED = ("file", "label", "kind", "dataset")
-"""Columns that a table must have; `method`, `source` and `compression` are read where they are there."""
+"""Columns that a table must have; `method`, `source`, `compression` and `split` are read where they are
+there."""
+
+KINDS = {"image": "image", "photo": "image", "frame": "image", "video": "video"}
+"""Kind of medium in a table or manifest → what it is to a scan."""
 
 
 def read_media(path: Path, *, split: str = "") -> list[Medium]:
@@ -20,15 +24,16 @@ def read_media(path: Path, *, split: str = "") -> list[Medium]:
     split's.
 
     Raises:
-        DataError: it cannot be read, holds nothing, or two rows are the same file.
+        DataError: it cannot be read, holds nothing (of the split), or two rows are the same file.
     """
     if path.is_dir():
-        found = folders(path)
-        media = [_of_row(path, row) for row in found.rows]
+        media = [_of_row(path, row) for row in folders(path).rows if split in ("", row.split)]
     elif path.suffix == ".parquet":
         media = _of_manifest(path, split)
     else:
-        media = _of_table(path)
+        media = _of_table(path, split)
+    if split and not media:
+        raise DataError(f"{path} has no rows of the split {split!r}", hint="is its column split filled?")
     if not media:
         raise DataError(f"{path} holds no media", hint="see docs/evaluation.md for what can be given")
     seen: set[str] = set()
@@ -44,8 +49,6 @@ def _of_manifest(path: Path, split: str) -> list[Medium]:
     table = manifest.table
     if split:
         table = table.filter(table["split"] == split)
-        if not len(table):
-            raise DataError(f"{path} has no rows of the split {split!r}")
     # Several annotated faces of one picture are one medium.
     return [
         Medium(
@@ -55,14 +58,16 @@ def _of_manifest(path: Path, split: str) -> list[Medium]:
             kind="video" if row["kind"] == "video" else "image",
             dataset=row["dataset"],
             method=row["method"],
-            source=f"{row['dataset']}/{row['source']}",
+            # What is not known to come from the same recording stands for itself.
+            source=f"{row['dataset']}/{row['source'] or row['path']}",
             compression=row["compression"],
+            recordings=tuple(name for name in (row["source"], row["partner_source"]) if name),
         )
         for row in table.unique("path", keep="first", maintain_order=True).iter_rows(named=True)
     ]
 
 
-def _of_table(path: Path) -> list[Medium]:
+def _of_table(path: Path, split: str) -> list[Medium]:
     try:
         with path.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines))
@@ -70,21 +75,29 @@ def _of_table(path: Path) -> list[Medium]:
         raise DataError(f"{path} cannot be read: {error}") from error
     if not rows or not set(NEEDED) <= set(rows[0]):
         raise DataError(f"{path} needs rows with the columns {', '.join(NEEDED)}")
+    if split and "split" not in rows[0]:
+        raise DataError(f"{path} has no column split, and {split!r} was asked for", hint="take all of it")
     media = []
     for number, row in enumerate(rows, start=2):
         if row["label"] not in ("real", "fake"):
             raise DataError(f"{path}, line {number}: label {row['label']!r}", hint="use real or fake")
+        if row["kind"] not in KINDS:
+            raise DataError(f"{path}, line {number}: kind {row['kind']!r}", hint="use image or video")
+        if split and row["split"] != split:
+            continue
         name = f"{row['dataset']}/{row['file']}"
         media.append(
             Medium(
                 path=path.with_suffix("") / row["file"],
                 id=name,
                 fake=row["label"] == "fake",
-                kind=row["kind"],
+                kind=KINDS[row["kind"]],
                 dataset=row["dataset"],
                 method=row.get("method") or "",
                 source=row.get("source") or name,
                 compression=row.get("compression") or "",
+                # Without a column, as the layout `corpus-dev` calls them.
+                recordings=(row.get("source") or f"{path.stem}:{Path(row['file']).stem}",),
             )
         )
     return media
@@ -100,4 +113,5 @@ def _of_row(root: Path, row: Row) -> Medium:
         dataset=dataset,
         method=row.method,
         source=row.source,
+        recordings=(row.source,),
     )

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from unmask.errors import DataError
@@ -20,7 +21,7 @@ from unmask.report.atomic import replacing
 from unmask.types import Report, Verdict
 
 FORMAT = "unmask-scores/1"
-FORMAT_KEY, MODELS_KEY = "unmask.format", "unmask.models"
+FORMAT_KEY, MODELS_KEY, SETTING_KEY = "unmask.format", "unmask.models", "unmask.protocol"
 
 FACE, TRACK, FILE = "face", "track", "file"
 """The levels that rows are of."""
@@ -52,7 +53,10 @@ faces); texts that are not known are empty."""
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """A labelled file that is measured: where it lies, and what is known of it. `id` is `dataset/path`."""
+    """A labelled file that is measured: where it lies, and what is known of it. `id` is `dataset/path`.
+
+    `recordings` are the recordings in it as other tables name them, too: its own and, of a swap, the donor's.
+    """
 
     path: Path
     id: str
@@ -62,6 +66,7 @@ class Medium:
     method: str = ""
     source: str = ""
     compression: str = ""
+    recordings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,33 @@ class JudgedBy:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """Under which protocol scores were made (docs/protocols.md), and on which of its sets.
+
+    `data_sha256` is over the files' names and labels. By a model's name: `trained_on` the data sets it was
+    trained on, where its file says so; `seen` how many of the set's recordings it was trained on or chosen
+    by; `within` are the models that were trained on other media of the set's data sets.
+    """
+
+    protocol: str
+    sha256: str
+    part: str
+    role: str
+    data_sha256: str
+    draws: int
+    seed: int
+    trained_on: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
-    """A score file in memory."""
+    """A score file in memory; `setting` is None where no protocol was followed."""
 
     rows: pl.DataFrame
     models: tuple[JudgedBy, ...]
+    setting: Setting | None = None
 
     def model(self, name: str) -> JudgedBy:
         """The model of this name. Raises `DataError` where it is not in the table."""
@@ -194,9 +221,11 @@ def write_scores(scores: Scores, path: Path) -> Path:
     Raises:
         UnmaskError: it cannot be written.
     """
-    models = json.dumps([asdict(model) for model in scores.models])
+    told = {FORMAT_KEY: FORMAT, MODELS_KEY: json.dumps([asdict(model) for model in scores.models])}
+    if scores.setting is not None:
+        told[SETTING_KEY] = json.dumps(asdict(scores.setting))
     with replacing(path) as temporary:
-        scores.rows.write_parquet(temporary, metadata={FORMAT_KEY: FORMAT, MODELS_KEY: models})
+        scores.rows.write_parquet(temporary, metadata=told)
     return path
 
 
@@ -212,9 +241,10 @@ def read_scores(path: Path) -> Scores:
             raise DataError(f"{path} is no score file", hint="`unmask evaluate --out` writes one")
         rows = pl.read_parquet(path).select(SCHEMA.names()).cast(SCHEMA)
         models = tuple(JudgedBy(**model) for model in json.loads(told[MODELS_KEY]))
-    except (OSError, pl.exceptions.PolarsError, ValueError, TypeError) as error:
+        setting = msgspec.json.decode(told[SETTING_KEY], type=Setting) if SETTING_KEY in told else None
+    except (OSError, pl.exceptions.PolarsError, msgspec.MsgspecError, ValueError, TypeError) as error:
         raise DataError(f"{path} cannot be read as scores: {error}") from error
-    return check(Scores(rows, models))
+    return check(Scores(rows, models, setting))
 
 
 def _middle(values: list[float]) -> float | None:

@@ -19,6 +19,7 @@ from unmask.data.sample import Sample
 from unmask.detector.card import Calibration, ModelCard
 from unmask.detector.model import SHIPPED, Model, load_model
 from unmask.errors import DataError, ModelError
+from unmask.evaluation.held_out import guard, history_of
 from unmask.report.atomic import replacing, write
 from unmask.training import calibrate
 from unmask.training.ensemble_graph import resizes, shared_crop
@@ -76,15 +77,19 @@ def ensemble(
     cache: Path | None = None,
     progress: Progress = lambda *_: None,
     say: Callable[[str], None] = print,
+    protocol: Path | None = None,
+    root: Path | None = None,
 ) -> Ensemble:
     """Combine `models` (names or paths) into the model file `out`, by the best of `methods` on `val`.
 
     With `search` every subset of two or more is tried and the best one taken, unless `pick` names members.
-    `scores` is a Parquet file to write every sample's scores to; `cache` the folder that keeps them.
+    `scores` is a Parquet file to write every sample's scores to; `cache` the folder that keeps them. A `val`
+    that `protocol` calls test is refused; its sets lie below `root`.
 
     Raises:
         ModelError: a model cannot be had, is given twice, or the models cannot be merged.
-        DataError: `corpus` cannot be read, or its `val` lacks a label, sources or pictures.
+        DataError: `corpus` cannot be read, its `val` lacks a label, sources or pictures, or the protocol
+            does not let it choose.
         UnmaskError: a file cannot be written.
     """
     members = open_members(models, out)
@@ -97,6 +102,7 @@ def ensemble(
             path.parent.mkdir(parents=True, exist_ok=True)
     folder = cache or platformdirs.user_cache_path("unmask") / "scores"
     samples = _val(corpus)
+    guard([] if protocol is None else [protocol], root, samples, corpus, say)
     val = _Val(samples, tuple(scores_of([m.model for m in members], samples, folder, progress)))
     logits = np.stack([m.logits(raw) for m, raw in zip(members, val.raw, strict=True)], axis=2)
     times = [ms_per_face(load_model(model)) for model in models]
@@ -119,7 +125,8 @@ def ensemble(
     expected = vote.log_odds(of_chosen.reshape(-1, len(chosen))).reshape(2, -1)
     _tell_difference(raw, expected, resized=resizes([m.spec for m in chosen]), say=say)
     card = _calibrated(blank, samples, raw, say)
-    write(out, with_card(network, msgspec.json.encode(card).decode(), card.description))
+    history = sum((member.model.history for member in chosen), history_of(samples, corpus))
+    write(out, with_card(network, msgspec.json.encode(card).decode(), card.description, history))
     say(f"{ms_per_face(load_model(out)):.1f} ms per face on one thread")
     if scores is not None:
         _write_scores(scores, val, members, best, raw, card)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from unmask.detector.card import CARD_KEY, ModelCard
+from unmask.detector.history import HISTORY_KEY, History
 from unmask.errors import ModelError
 from unmask.training.fit import normalise
 
@@ -35,9 +36,15 @@ class _FromBytes(nn.Module):
 
 
 def export(
-    network: nn.Module, card: ModelCard, path: Path, mean: Sequence[float], std: Sequence[float]
+    network: nn.Module,
+    card: ModelCard,
+    path: Path,
+    mean: Sequence[float],
+    std: Sequence[float],
+    history: History | None = None,
 ) -> None:
-    """Write `network` with `card` to `path`, whole or not at all; `mean` and `std` as `fit.normalise`.
+    """Write `network` with `card` to `path`, whole or not at all; `mean` and `std` as `fit.normalise`, and
+    `history` what it has seen.
 
     Raises:
         ModelError: the written file does not give the network's scores.
@@ -56,6 +63,9 @@ def export(
     model = onnx.load_from_string(buffer.getvalue())
     entry = model.metadata_props.add()
     entry.key, entry.value = CARD_KEY, msgspec.json.encode(card).decode()
+    if history is not None:
+        entry = model.metadata_props.add()
+        entry.key, entry.value = HISTORY_KEY, msgspec.json.encode(history).decode()
     model.producer_name, model.doc_string = "unmask", card.description
     data = model.SerializeToString()
     _check(wrapped, data, crops)

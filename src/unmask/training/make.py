@@ -20,6 +20,7 @@ from unmask.data.manifest import read_samples
 from unmask.detector.card import Figure, ModelCard
 from unmask.detector.model import load_model
 from unmask.errors import DataError
+from unmask.evaluation.held_out import guard, history_of
 from unmask.training import calibrate
 from unmask.training.export import export
 from unmask.training.fit import VALIDATION_STRENGTH, Fit, Progress, Scored, score
@@ -47,25 +48,35 @@ def make(
     progress: Progress = lambda *_: None,
     say: Callable[[str], None] = print,
     workers: int = 2,
+    protocol: Path | None = None,
+    root: Path | None = None,
 ) -> Path:
     """Train what the recipe describes on a corpus or manifest and write `folder/<name>.onnx`.
 
     Called again on the same folder it goes on where it was. Beside the model lie `result.json` (see
-    `unmask compare`), `log.csv`, `val-scores.csv`, `result.png` and TensorBoard's files.
+    `unmask compare`), `log.csv`, `val-scores.csv`, `result.png` and TensorBoard's files. What `protocol`, or
+    the recipe's own, calls test is refused; its sets lie below `root`.
 
     Raises:
-        DataError: the recipe or the corpus is not usable.
+        DataError: the recipe or the corpus is not usable, or holds what a protocol calls test.
         ModelError: the start weights are missing, or the exported file is not faithful.
     """
     began = datetime.now(UTC)
     recipe = read_recipe(recipe_path)
-    fit = prepare(recipe, corpus, folder, say=say)
+    protocols = protocols_of(recipe, recipe_path, protocol)
+    fit = prepare(recipe, corpus, folder, say=say, protocols=protocols, root=root)
     clock = time.monotonic()
     fit.run(progress, workers=0 if recipe.mix.precut else workers)
     path = folder / f"{recipe.name}.onnx"
     if fit.accelerator.is_main_process:
-        _finish(fit, recipe_path, path, say, began, time.monotonic() - clock, workers)
+        _finish(fit, recipe_path, corpus, path, say, began, time.monotonic() - clock, workers)
     return path
+
+
+def protocols_of(recipe: Recipe, recipe_path: Path, given: Path | None) -> tuple[Path, ...]:
+    """The protocols that a training keeps to: the recipe's own, and one `given` besides."""
+    own = (recipe_path.parent / recipe.protocol.file,) if recipe.protocol.file else ()
+    return own if given is None else (*own, given)
 
 
 def prepare(
@@ -75,15 +86,19 @@ def prepare(
     *,
     say: Callable[[str], None] = print,
     accelerator: Accelerator | None = None,
+    protocols: Sequence[Path] = (),
+    root: Path | None = None,
 ) -> Fit:
     """The run that a recipe describes, ready to go (on); all that can be wrong is found here.
 
     Raises:
-        DataError: pictures are missing, the disk is full, or the recipe does not fit the corpus.
+        DataError: pictures are missing, the disk is full, the recipe does not fit the corpus, or one of the
+            `protocols` calls some of it test.
         ModelError: the start weights cannot be had.
     """
     recipe.mix.check()
     samples = apply_protocol(read_samples(corpus), recipe.protocol, recipe.seed)
+    guard(protocols, root, samples, corpus, say)
     missing = [s.path for s in samples if not s.path.is_file()]
     if missing:
         raise DataError(
@@ -124,6 +139,7 @@ class _Judged:
 def _finish(
     fit: Fit,
     recipe_path: Path,
+    corpus: Path,
     path: Path,
     say: Callable[[str], None],
     began: datetime,
@@ -141,7 +157,9 @@ def _finish(
     )
     card = _card(fit, judged, hashlib.sha256(recipe_path.read_bytes()).hexdigest(), say)
     info = NETWORKS[recipe.network]
-    export(fit.average, card, path, info.mean, info.std)
+    # Weights of one's own to start from have seen what nobody wrote down.
+    history = history_of([*fit.train, *fit.val], corpus, complete=isinstance(recipe.start, str))
+    export(fit.average, card, path, info.mean, info.std, history)
     figures = [_split_figures("val", judged.clean, card)]
     if judged.degraded:
         figures.append(_split_figures("val, degraded", judged.degraded, card))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, version_converter
 
 from unmask.detector.card import CARD_KEY
+from unmask.detector.history import HISTORY_KEY, History
 from unmask.detector.model import Model
 from unmask.errors import ModelError
 from unmask.faces.crop import CropSpec
@@ -90,12 +92,15 @@ def merge(members: Sequence[Member], vote: Vote) -> onnx.ModelProto:
     return merged
 
 
-def with_card(network: onnx.ModelProto, card: str, description: str) -> bytes:
-    """The model file made of a merged network and a card as JSON."""
+def with_card(network: onnx.ModelProto, card: str, description: str, history: History | None = None) -> bytes:
+    """The model file made of a merged network, a card as JSON, and what the model has seen."""
     model = onnx.ModelProto()
     model.CopyFrom(network)
     entry = model.metadata_props.add()
     entry.key, entry.value = CARD_KEY, card
+    if history is not None:
+        entry = model.metadata_props.add()
+        entry.key, entry.value = HISTORY_KEY, msgspec.json.encode(history).decode()
     model.producer_name, model.doc_string = "unmask", description
     return bytes(model.SerializeToString())
 

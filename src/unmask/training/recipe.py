@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from unmask.errors import DataError
 from unmask.faces.crop import CropSpec
+from unmask.keys import refuse_unknown_keys
 from unmask.training.samples import Mix
 from unmask.zoo.own_start import OwnStart
 
@@ -75,12 +76,14 @@ class Protocol:
     `split` is `given` (the manifest's own, disjoint by source) or `random-frames`: `share` of all crops drawn
     for `val` one by one, whatever recording they come from. That is how many published figures came about;
     it lets a network recognise recordings, so a model made this way says so in its limits. `kinds` keeps only
-    crops of these kinds.
+    crops of these kinds. `file` is an evaluation protocol (docs/protocols.md), relative to the recipe: what
+    it calls test may neither train nor choose.
     """
 
     split: Literal["given", "random-frames"] = "given"
     share: Annotated[float, Meta(gt=0, lt=1)] = 0.2
     kinds: tuple[Literal["photo", "frame"], ...] = ("photo", "frame")
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,19 +127,5 @@ def parse_recipe(document: object) -> Recipe:
         DataError: an unknown key.
         msgspec.ValidationError: a value of the wrong type or range.
     """
-    _refuse_unknown_keys(document, Recipe)
+    refuse_unknown_keys(document, Recipe)
     return msgspec.convert(document, Recipe)
-
-
-def _refuse_unknown_keys(document: object, kind: type, where: str = "") -> None:
-    # msgspec ignores keys that a dataclass does not have; in a recipe such a key is a misspelt setting.
-    if not isinstance(document, dict):
-        return
-    fields = {entry.name: entry.type for entry in msgspec.inspect.type_info(kind).fields}  # type: ignore[attr-defined]
-    for key, value in document.items():
-        if key not in fields:
-            raise DataError(f"unknown key {where}{key!r}", hint=f"known: {', '.join(fields)}")
-        for one in getattr(fields[key], "types", (fields[key],)):
-            nested = getattr(one, "cls", None)
-            if nested is not None:
-                _refuse_unknown_keys(value, nested, f"{where}{key}.")

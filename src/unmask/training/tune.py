@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState
 
+from unmask.data.manifest import read_samples
 from unmask.errors import DataError
+from unmask.evaluation.held_out import guard
 from unmask.training.fit import Fit
-from unmask.training.make import prepare
+from unmask.training.make import prepare, protocols_of
 from unmask.training.pictures import FAKE, REAL
 from unmask.training.recipe import parse_recipe
+from unmask.training.split import apply_protocol
 
 SPACE: dict[str, dict[str, Any]] = {
     "schedule.rate": {"low": 1e-5, "high": 1e-2, "log": True},
@@ -40,17 +44,25 @@ def tune(
     trials: int,
     progress: Callable[[int, int, str], None] = lambda *_: None,
     say: Callable[[str], None] = print,
+    protocol: Path | None = None,
+    root: Path | None = None,
 ) -> Path:
     """Try settings until `folder/study.db` holds `trials` finished ones; gives the best recipe's path.
 
     The quality of a trial is what weights are chosen by in a training: AUC on `val`. Called again it goes on.
-    `folder` gets `best.yaml`, `history.png` and `importance.png` as well.
+    `folder` gets `best.yaml`, `history.png` and `importance.png` as well. What `protocol`, or the recipe's
+    own, calls test is refused; its sets lie below `root`.
 
     Raises:
-        DataError: the recipe, its section `tune` or the corpus is not usable.
+        DataError: the recipe, its section `tune` or the corpus is not usable, or a protocol calls some of it
+            test.
     """
     document, space = _read(recipe_path)
-    parse_recipe(document)
+    recipe = parse_recipe(document)
+    protocols = protocols_of(recipe, recipe_path, protocol)
+    if protocols:
+        samples = apply_protocol(read_samples(corpus), recipe.protocol, recipe.seed)
+        guard(protocols, root, samples, corpus, say)
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -70,7 +82,8 @@ def tune(
         chosen = {key: _suggest(trial, key, options) for key, options in space.items()}
         recipe = parse_recipe(changed(document, chosen))
         run = folder / f"trial-{trial.number:03d}"
-        fit = prepare(recipe, corpus, run, say=lambda _: None)
+        # Again, because a trial may draw other samples.
+        fit = prepare(recipe, corpus, run, say=lambda _: None, protocols=protocols, root=root)
         try:
             return _train(fit, trial, progress)
         finally:
@@ -88,6 +101,9 @@ def tune(
     _draw_history(study, folder / "history.png")
     _draw_importance(study, folder / "importance.png")
     best = changed(document, study.best_params)
+    if recipe.protocol.file:
+        beside = os.path.relpath((recipe_path.parent / recipe.protocol.file).absolute(), folder.absolute())
+        best = changed(best, {"protocol.file": Path(beside).as_posix()})
     path = folder / "best.yaml"
     path.write_bytes(msgspec.yaml.encode(best))
     say(f"best: {study.best_value:.4f} of trial {study.best_trial.number}")
