@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine
+
+from unmask.web import database
 
 
 def postgresql_programs() -> Path | None:
@@ -18,6 +23,15 @@ def postgresql_programs() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     known = shutil.which("initdb")
     return found[-1].parent if found else Path(known).parent if known else None
+
+
+def at_revision(engine: Engine, revision: str) -> None:
+    """Make the tables of an older version."""
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 @contextlib.contextmanager

@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,8 +19,10 @@ from tests.web.served import Served
 
 from unmask.errors import UnmaskError
 from unmask.options import ScanOptions
+from unmask.web import serve
+from unmask.web.dispatcher import Orders
 from unmask.web.options import ServeOptions
-from unmask.web.serve import run
+from unmask.web.serve import Workers, prepared, run
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 
@@ -89,6 +93,74 @@ def test_a_killed_dispatcher_is_replaced_and_its_jobs_are_begun_again(
     assert served.wait(served.hand_in(photo_path), "done", "failed")["state"] == "done"
 
 
+def test_health_tells_whether_anyone_looks_at_files(served: Served) -> None:
+    until(lambda: served.client.get("/health").status_code == 200)
+    os.kill(served.dispatcher(), signal.SIGKILL)
+    answer = until(lambda: told if (told := served.client.get("/health")).status_code != 200 else None)
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["hint"]
+    assert int(answer.headers["retry-after"]) > 0
+    until(lambda: served.client.get("/health").status_code == 200)
+
+
+def test_a_dispatcher_that_cannot_be_started_is_started_as_soon_as_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(serve, "RESTART_AFTER", 0.1)
+    really, tried = subprocess.Popen, 0
+
+    def start(*args: Any, **more: Any) -> subprocess.Popen[bytes]:
+        nonlocal tried
+        tried += 1
+        if tried < 4:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return really(*args, **more)
+
+    monkeypatch.setattr(serve.subprocess, "Popen", start)
+    began = time.monotonic()
+    workers = Workers(Orders(ServeOptions(data=str(tmp_path)), ScanOptions()))
+    try:
+        assert not workers.alive()
+        workers.notify()
+        until(workers.alive)
+        assert time.monotonic() - began > 0.1 + 0.2 + 0.4
+    finally:
+        workers.close()
+    assert not workers.alive()
+    assert caplog.text.count("Resource temporarily unavailable") == 3
+
+
+def test_a_dispatcher_that_outlives_its_server_is_waited_for(
+    served: Served, long_video: Path, photo_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan_id = served.hand_in(long_video, stride="1")
+    served.wait(scan_id, "running")
+    left = served.dispatcher()
+    os.kill(left, signal.SIGSTOP)
+    try:
+        served.stop(signal.SIGKILL)
+        options = ServeOptions(port=0, data=str(served.folder))
+        with monkeypatch.context() as patch:
+            patch.setattr(serve, "HANDOVER", 1.0)
+            with (
+                pytest.raises(UnmaskError, match="earlier server") as caught,
+                prepared(options, ScanOptions()),
+            ):
+                pass
+        assert "end that process" in caught.value.hint
+        go_on = threading.Timer(3, os.kill, [left, signal.SIGCONT])
+        go_on.start()
+        served.start()
+        assert not go_on.is_alive()
+        until(lambda: is_gone(left))
+    finally:
+        if not is_gone(left):
+            os.kill(left, signal.SIGKILL)
+    assert served.wait(scan_id, "running")["reason"] == ""
+    assert served.wait(served.hand_in(photo_path), "done", "failed")["state"] == "done"
+
+
 def test_nothing_accepted_is_lost_when_everything_is_killed(
     served: Served, video_path: Path, photo_path: Path
 ) -> None:
@@ -133,12 +205,12 @@ def test_a_scan_deleted_while_it_runs_leaves_nothing(served: Served, long_video:
     assert list((served.folder / "trash").iterdir()) == []
 
 
-@pytest.mark.parametrize("served", [("--memory", "1100")], indirect=True)
+@pytest.mark.parametrize("served", [("--memory", "2048")], indirect=True)
 def test_a_picture_too_large_for_the_memory_fails_alone(
     served: Served, tmp_path: Path, photo_path: Path
 ) -> None:
     large = tmp_path / "large.png"
-    Image.new("RGB", (9800, 9800)).save(large, compress_level=1)
+    Image.new("RGBA", (9900, 9900)).save(large, compress_level=1)
     told = served.wait(served.hand_in(large), "failed", "done")
     assert told["state"] == "failed" or told["verdict"] in ("UNSUPPORTED", "UNREADABLE"), told
     assert served.wait(served.hand_in(photo_path), "done", "failed")["state"] == "done"

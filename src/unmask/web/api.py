@@ -204,14 +204,20 @@ def search(
     verdict: Verdict | None = None,
     state: State | None = None,
     before: Annotated[datetime | None, Query(description="Only those handed in before this time.")] = None,
+    before_id: Annotated[
+        str, Query(max_length=32, description="Of that very time, those listed after this one as well.")
+    ] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = PAGE,
 ) -> ScansOut:
     """Your scans, newest first."""
     scans, owner = asked.scans(request), asked.owner(request)
-    found = scans.list(owner, search=search, verdict=verdict, state=state, before=before, limit=limit)
+    found = scans.list(
+        owner, search=search, verdict=verdict, state=state, before=before, before_id=before_id, limit=limit
+    )
     following = None
     if len(found) == limit:
-        url = request.url.include_query_params(before=found[-1].created.isoformat())
+        last = found[-1]
+        url = request.url.include_query_params(before=last.created.isoformat(), before_id=last.id)
         following = f"{url.path}?{url.query}"
     return ScansOut(scans=[described(info) for info in found], total=scans.count(owner), next=following)
 

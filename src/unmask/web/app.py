@@ -46,11 +46,12 @@ def make_app(
     require_token: bool = False,
     hosts: set[str] | None = None,
     notify: Callable[[], None] = lambda: None,
+    alive: Callable[[], bool] = lambda: True,
 ) -> ASGIApp:
     """The application over a database that is up to date.
 
     `fingerprint` stands for the models; `hosts` are names it may be called by besides its own; `notify` is
-    called when there may be something to do.
+    called when there may be something to do; `alive` tells whether there is anyone to do it.
     """
     app = FastAPI(
         title="unmask",
@@ -84,6 +85,13 @@ def make_app(
 
     @app.get("/health", include_in_schema=False)
     def health() -> Response:
+        if not alive():
+            raise ProblemError(
+                503,
+                "nobody looks at files at the moment",
+                hint="this is being seen to; the server's log says more",
+                headers={"Retry-After": str(problems.RETRY_AFTER)},
+            )
         return JSONResponse({"status": "ok", "version": __version__})
 
     called = set() if hosts is None else hosts

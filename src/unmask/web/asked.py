@@ -61,9 +61,9 @@ class _Reports:
     def of(self, all_scans: Scans, info: ScanInfo) -> Report:
         path = all_scans.files(info).report
         with self._lock:
-            for known in [known for known in self._known if not known.is_file()]:
+            for known in [known for known in self._known if not _changed(known)]:
                 del self._known[known]
-            changed = path.stat().st_mtime_ns if path.is_file() else 0
+            changed = _changed(path)
             if path in self._known and self._known[path][0] == changed:
                 self._known.move_to_end(path)
                 return self._known[path][1]
@@ -73,6 +73,14 @@ class _Reports:
             while len(self._known) > MOST_REPORTS:
                 self._known.popitem(last=False)
         return found
+
+
+def _changed(path: Path) -> int:
+    """When a file changed, in ns; 0 where there is none: it may be deleted at any moment."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 _reports = _Reports()

@@ -29,13 +29,15 @@ from unmask.isolated import GRACE
 from unmask.options import ScanOptions
 from unmask.web.database import open_database
 from unmask.web.options import ServeOptions
-from unmask.web.queue import Outcome, Queue, Work
+from unmask.web.queue import Failure, Outcome, Queue, Work
 from unmask.web.scans import Scans
 from unmask.web.store import Store
-from unmask.web.worker import open_worker, perform
+from unmask.web.worker import Limits, open_worker, perform
 
 if TYPE_CHECKING:
     from pebble import ProcessFuture, ProcessPool
+
+    Result = ProcessFuture[Outcome | Failure | None]
 
 log = logging.getLogger("unmask.web")
 
@@ -50,6 +52,9 @@ PATIENCE = 1.0
 
 RETENTION_EVERY = 600.0
 """Seconds between two looks for what is too old to be kept."""
+
+HANDOVER = 30.0
+"""Seconds that the dispatcher of a server that was killed is waited for: it stops its workers first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +78,13 @@ class Dispatcher:
         engine = open_database(serve.url)
         self.store = Store(serve.folder)
         self.queue, self.scans = Queue(engine), Scans(engine, self.store)
-        self.running: dict[int, tuple[Work, ProcessFuture[Outcome | None]]] = {}
+        self.running: dict[int, tuple[Work, Result]] = {}
         self.called, self.over = threading.Event(), threading.Event()
         self.pool: ProcessPool = ProcessPool(
             max_workers=serve.workers,
             context=multiprocessing.get_context("spawn"),
             initializer=open_worker,
-            initargs=[self.options, serve.memory],
+            initargs=[self.options, Limits.of(serve)],
         )
 
     def listen(self, calls: IO[bytes]) -> None:
@@ -107,11 +112,14 @@ class Dispatcher:
                         self._drop_unwanted()
                         looked = now
                     if now - kept >= RETENTION_EVERY:
-                        self._forget_old()
                         kept = now
+                        self._forget_old()
                 except SQLAlchemyError as error:
                     # Workers go on; what they find is written down once the database answers again.
                     log.warning("the database does not answer: %s", error.__class__.__name__)
+                    self.over.wait(PATIENCE)
+                except OSError as error:
+                    log.warning("the data folder cannot be used: %s", error)
                     self.over.wait(PATIENCE)
                 self.called.wait(TICK)
         finally:
@@ -135,7 +143,7 @@ class Dispatcher:
                 self._settle(work, future)
                 del self.running[job]
 
-    def _settle(self, work: Work, future: ProcessFuture[Outcome | None]) -> None:
+    def _settle(self, work: Work, future: Result) -> None:
         """Write down what came of a job."""
         from pebble import ProcessExpired
 
@@ -156,20 +164,27 @@ class Dispatcher:
                 "the worker that looked at this file stopped",
                 "the file is damaged, hostile, or too much for the server's memory: try a smaller copy",
             )
-        except MemoryError:
-            self.queue.failed(
-                work, "the file takes more memory than a worker may have", "try a smaller copy of it"
-            )
-        except UnmaskError as error:
-            self.queue.failed(work, error.message, error.hint)
         except Exception:
             log.exception("a fault of unmask's own")
-            self.queue.failed(work, "a fault in unmask, not in your file", "please report it")
+            self._fail(work, Failure("Exception"))
         else:
-            self.queue.done(work, outcome)
+            if isinstance(outcome, Failure):
+                self._fail(work, outcome)
+            else:
+                self.queue.done(work, outcome)
         if self.scans.name_of(work.scan) is None:
             # Deleted while it was worked on: what the worker has written since goes as well.
             self.store.remove(work.scan)
+
+    def _fail(self, work: Work, failure: Failure) -> None:
+        if failure.message:
+            self.queue.failed(work, failure.message, failure.hint)
+        elif failure.error == MemoryError.__name__:
+            self.queue.failed(
+                work, "the file takes more memory than a worker may have", "try a smaller copy of it"
+            )
+        else:
+            self.queue.failed(work, "a fault in unmask, not in your file", "please report it")
 
     def _drop_unwanted(self) -> None:
         for job in self.queue.unwanted([work for work, _ in self.running.values()]):
@@ -179,6 +194,9 @@ class Dispatcher:
         gone = self.scans.delete_older(self.keep_days)
         if gone:
             log.info("deleted %d scans older than %g days", gone, self.keep_days)
+        left = self.scans.sweep()
+        if left:
+            log.info("deleted %d folders that were left behind", left)
 
     def _stop(self) -> None:
         """Stop at once; what was under way waits for the next start."""
@@ -192,7 +210,7 @@ class Dispatcher:
             self.pool.join()
 
 
-def _error_of(future: ProcessFuture[Outcome | None]) -> BaseException | None:
+def _error_of(future: Result) -> BaseException | None:
     return None if future.cancelled() else future.exception()
 
 
@@ -202,10 +220,18 @@ def main() -> None:
     first = sys.stdin.buffer.readline()
     if not first:
         return
-    dispatcher = Dispatcher(msgspec.json.decode(first, type=Orders))
-    signal.signal(signal.SIGTERM, lambda *_: dispatcher.over.set())
-    threading.Thread(target=dispatcher.listen, args=[sys.stdin.buffer], name="calls", daemon=True).start()
-    dispatcher.run()
+    orders = msgspec.json.decode(first, type=Orders)
+    try:
+        with Store(orders.serve.folder).working(HANDOVER):
+            dispatcher = Dispatcher(orders)
+            signal.signal(signal.SIGTERM, lambda *_: dispatcher.over.set())
+            threading.Thread(
+                target=dispatcher.listen, args=[sys.stdin.buffer], name="calls", daemon=True
+            ).start()
+            dispatcher.run()
+    except UnmaskError as error:
+        log.error("%s", error)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

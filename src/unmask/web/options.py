@@ -41,7 +41,8 @@ class ServeOptions:
     max_waiting: Annotated[int, Meta(ge=1, description="Files that may wait at once, of everyone.")] = 500
     max_waiting_each: Annotated[int, Meta(ge=1, description="Files of one user that may wait at once.")] = 200
     timeout: Annotated[float, Meta(gt=0, description="Give up on a file after this many seconds.")] = 1800.0
-    memory: Annotated[int, Meta(ge=512, description="Memory that a worker may take, in MiB.")] = 6144
+    # Of which the program and the shipped models are 0.6 GiB; a short video in small format takes 1.6 GiB.
+    memory: Annotated[int, Meta(ge=2048, description="Memory that a worker may take, in MiB.")] = 6144
 
     @property
     def folder(self) -> Path:

@@ -36,6 +36,7 @@ PRIVATE = {"Cache-Control": "private, max-age=3600"}
 """For pictures of faces: the reader's own browser may keep them for a while, nothing in between."""
 
 Before = Annotated[datetime | None, Query()]
+BeforeId = Annotated[str, Query(max_length=32)]
 Search = Annotated[str, Query(max_length=200)]
 
 
@@ -46,7 +47,9 @@ def report_style() -> Response:
 
 
 @router.get("/")
-def home(request: Request, search: Search = "", verdict: str = "", before: Before = None) -> Response:
+def home(
+    request: Request, search: Search = "", verdict: str = "", before: Before = None, before_id: BeforeId = ""
+) -> Response:
     """Hand in, follow, look up."""
     options: ServeOptions = request.app.state.options
     scans, owner = asked.scans(request), asked.owner(request)
@@ -56,14 +59,16 @@ def home(request: Request, search: Search = "", verdict: str = "", before: Befor
         options=options,
         fields=settings.form_fields(request.app.state.scan_options),
         unfinished=[(info, scans.ahead(info)) for info in scans.unfinished(owner)],
-        **_history(request, search, verdict, before),
+        **_history(request, search, verdict, before, before_id),
     )
 
 
 @router.get("/history")
-def history(request: Request, search: Search = "", verdict: str = "", before: Before = None) -> Response:
+def history(
+    request: Request, search: Search = "", verdict: str = "", before: Before = None, before_id: BeforeId = ""
+) -> Response:
     """The list of scans that are over, as a part of the page."""
-    answer = page(request, "history.html.j2", **_history(request, search, verdict, before))
+    answer = page(request, "history.html.j2", **_history(request, search, verdict, before, before_id))
     if before is None and request.headers.get("hx-request") == "true":
         # The address of the page says what is looked for, so that one can come back to it.
         query = urlencode({"search": search, "verdict": verdict})
@@ -203,7 +208,9 @@ def api_docs_page(request: Request, description: dict[str, Any]) -> Response:
     return page(request, "api.html.j2", api=description)
 
 
-def _history(request: Request, search: str, verdict: str, before: datetime | None) -> dict[str, Any]:
+def _history(
+    request: Request, search: str, verdict: str, before: datetime | None, before_id: str
+) -> dict[str, Any]:
     """The scans that are over and fit, and where the list goes on."""
     scans, owner = asked.scans(request), asked.owner(request)
     known = verdict if verdict in set(Verdict) else ""
@@ -212,10 +219,13 @@ def _history(request: Request, search: str, verdict: str, before: datetime | Non
         search=search.strip(),
         verdict=Verdict(known) if known else None,
         before=before,
+        before_id=before_id,
         limit=HISTORY,
     )
     query = {"search": search, "verdict": known}
-    more = {**query, "before": found[-1].created.isoformat()} if len(found) == HISTORY else None
+    more = None
+    if len(found) == HISTORY:
+        more = {**query, "before": found[-1].created.isoformat(), "before_id": found[-1].id}
     return {
         "search": search,
         "verdict": known,

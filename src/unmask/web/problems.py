@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from unmask.errors import UnmaskError
-from unmask.web.scans import NotReadyError, TooManyError
+from unmask.web.scans import NoRoomError, NotReadyError, TooManyError
 
 log = logging.getLogger("unmask.web")
 
@@ -78,6 +78,10 @@ def install(app: FastAPI) -> None:
         status = 503 if error.of_all else 429
         headers = {"Retry-After": str(RETRY_AFTER)}
         return _answer(request, ProblemError(status, error.message, hint=error.hint, headers=headers))
+
+    @app.exception_handler(NoRoomError)
+    async def no_room(request: Request, error: NoRoomError) -> Response:
+        return _answer(request, ProblemError(507, error.message, hint=error.hint))
 
     @app.exception_handler(NotReadyError)
     async def not_ready(request: Request, error: NotReadyError) -> Response:

@@ -44,6 +44,16 @@ class Outcome:
     playable: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a job ended with, as plain data: errors themselves may not survive the way between processes.
+    `message` and `hint` are those of our own errors and empty for all others, whose words are for the log."""
+
+    error: str
+    message: str = ""
+    hint: str = ""
+
+
 class Queue:
     """Take jobs and say what came of them. One process at a time works a queue."""
 

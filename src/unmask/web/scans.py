@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, delete, func, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from unmask.errors import UnmaskError
 from unmask.report.document import from_json
 from unmask.types import Report, Verdict
+from unmask.web.instance import one_at_a_time
 from unmask.web.store import Folder, Store, new_id
 from unmask.web.tables import LONGEST_NAME, Job, Scan, State, Task, now
 
@@ -36,6 +36,10 @@ class TooManyError(UnmaskError):
     def __init__(self, message: str, *, hint: str = "", of_all: bool = True) -> None:
         super().__init__(message, hint=hint)
         self.of_all = of_all
+
+
+class NoRoomError(UnmaskError):
+    """The disk takes no more."""
 
 
 class NotReadyError(UnmaskError):
@@ -112,44 +116,55 @@ class Scans:
 
         Raises:
             TooManyError: too many files wait.
+            NoRoomError: the disk is full.
         """
         same = self._same(owner, upload)
-        with Session(self.engine) as session, session.begin():
-            if again:
-                session.execute(update(Scan).where(Scan.same == same).values(same=None))
-            elif (known := session.scalar(select(Scan).where(Scan.same == same))) is not None:
-                return _info(known), False
-        self.check_room(owner)
+        with Session(self.engine) as session:
+            # Most is decided here, without holding anyone up; below, nobody can come between.
+            if not again and (known := self._known(session, same)) is not None:
+                return known, False
+            self._check_room(session, owner)
         scan_id = new_id()
-        self.store.accept(upload.path, scan_id)
         try:
-            with Session(self.engine) as session, session.begin():
-                scan = Scan(
-                    id=scan_id,
-                    owner=owner,
-                    name=upload.name[:LONGEST_NAME],
-                    sha256=upload.sha256,
-                    size_bytes=upload.size_bytes,
-                    settings=json.dumps(dict(upload.settings), sort_keys=True),
-                    same=same,
-                    kind="",
-                    message="",
-                    jobs=[Job(task=Task.SCAN.value, state=State.QUEUED.value)],
-                )
-                session.add(scan)
-                session.flush()
-                return _info(scan), True
-        except IntegrityError:
-            # Handed in twice at the same moment: the other one was first.
+            self.store.accept(upload.path, scan_id)
+        except OSError as error:
             self.store.remove(scan_id)
-            with Session(self.engine) as session:
-                first = session.scalar(select(Scan).where(Scan.same == same))
-                if first is None:
-                    raise
-                return _info(first), False
-        except BaseException:
+            raise NoRoomError("the server has no room for this file", hint="delete older scans") from error
+        try:
+            info, new = self._add(owner, upload, scan_id, same, again)
+        except TooManyError:
             self.store.remove(scan_id)
             raise
+        # Where the database breaks off, it alone knows whether there is a row: then the sweep asks it.
+        if not new:
+            self.store.remove(scan_id)
+        return info, new
+
+    def _add(
+        self, owner: str, upload: Received, scan_id: str, same: str, again: bool
+    ) -> tuple[ScanInfo, bool]:
+        with Session(self.engine) as session, session.begin():
+            one_at_a_time(session)
+            if again:
+                session.execute(update(Scan).where(Scan.same == same).values(same=None))
+            elif (known := self._known(session, same)) is not None:
+                return known, False
+            self._check_room(session, owner)
+            scan = Scan(
+                id=scan_id,
+                owner=owner,
+                name=upload.name[:LONGEST_NAME],
+                sha256=upload.sha256,
+                size_bytes=upload.size_bytes,
+                settings=json.dumps(dict(upload.settings), sort_keys=True),
+                same=same,
+                kind="",
+                message="",
+                jobs=[Job(task=Task.SCAN.value, state=State.QUEUED.value)],
+            )
+            session.add(scan)
+            session.flush()
+            return _info(scan), True
 
     def check_room(self, owner: str) -> None:
         """Refuse before an upload is taken in, rather than after.
@@ -157,10 +172,13 @@ class Scans:
         Raises:
             TooManyError: too many files wait.
         """
-        unfinished = Job.state.in_((State.QUEUED.value, State.RUNNING.value))
         with Session(self.engine) as session:
-            query = select(Scan.owner, func.count()).join(Job).where(unfinished).group_by(Scan.owner)
-            counts = {row[0]: int(row[1]) for row in session.execute(query)}
+            self._check_room(session, owner)
+
+    def _check_room(self, session: Session, owner: str) -> None:
+        unfinished = Job.state.in_((State.QUEUED.value, State.RUNNING.value))
+        query = select(Scan.owner, func.count()).join(Job).where(unfinished).group_by(Scan.owner)
+        counts = {row[0]: int(row[1]) for row in session.execute(query)}
         hint = "wait until some are done, then hand it in again"
         if sum(counts.values()) >= self.most:
             raise TooManyError(f"{self.most} files wait already", hint=hint)
@@ -181,10 +199,11 @@ class Scans:
         verdict: Verdict | None = None,
         state: State | None = None,
         before: datetime | None = None,
+        before_id: str = "",
         limit: int = PAGE,
     ) -> list[ScanInfo]:
         """This owner's scans, newest first: those whose file's name holds `search`, or whose SHA-256 begins
-        with it; of one verdict or state; made before a time."""
+        with it; of one verdict or state; made before a time, or at that time and listed after `before_id`."""
         query = select(Scan).where(Scan.owner == owner)
         if search:
             query = query.where(
@@ -198,8 +217,9 @@ class Scans:
         if state is not None:
             query = query.join(Job).where(Job.task == Task.SCAN.value, Job.state == state.value)
         if before is not None:
-            query = query.where(Scan.created < before)
-        query = query.order_by(Scan.created.desc(), Scan.id).limit(limit)
+            at_once = and_(Scan.created == before, Scan.id < before_id)
+            query = query.where(or_(Scan.created < before, at_once))
+        query = query.order_by(Scan.created.desc(), Scan.id.desc()).limit(limit)
         with Session(self.engine) as session:
             return [_info(scan) for scan in session.scalars(query) if _is_whole(scan)]
 
@@ -246,14 +266,8 @@ class Scans:
             NotReadyError: the scan is not done.
             TooManyError: too many files wait.
         """
-        try:
-            return self._ask(owner, scan_id, task)
-        except IntegrityError:
-            # Asked for twice at the same moment: the other one was first.
-            return self.get(owner, scan_id)
-
-    def _ask(self, owner: str, scan_id: str, task: Task) -> ScanInfo | None:
         with Session(self.engine) as session, session.begin():
+            one_at_a_time(session)
             scan = self._own(session, owner, scan_id)
             if scan is None:
                 return None
@@ -261,10 +275,11 @@ class Scans:
             if task is not Task.SCAN and _info(scan).state is not State.DONE:
                 raise NotReadyError("the scan is not done", hint="wait until it is")
             if job is None or job.state in (State.FAILED, State.CANCELLED):
-                self.check_room(owner)
+                self._check_room(session, owner)
                 if job is not None:
                     session.delete(job)
                     session.flush()
+                # `same` stays empty: the file may have been handed in once more since.
                 session.add(Job(scan_id=scan.id, task=task.value, state=State.QUEUED.value))
                 session.flush()
                 session.refresh(scan)
@@ -299,6 +314,10 @@ class Scans:
         query = select(Scan).join(Job).where(Scan.owner == owner, Job.task == Task.SCAN.value, open_)
         with Session(self.engine) as session:
             return [_info(scan) for scan in session.scalars(query.order_by(Job.id)) if _is_whole(scan)]
+
+    def sweep(self) -> int:
+        """Delete what deleted scans have left behind on the disk; returns how many folders."""
+        return self.store.sweep(self.ids())
 
     def ids(self) -> Sequence[str]:
         """The names of all scans there are."""
@@ -335,6 +354,12 @@ class Scans:
     def _same(self, owner: str, upload: Received) -> str:
         told = [owner, upload.sha256, self.fingerprint, json.dumps(dict(upload.settings), sort_keys=True)]
         return hashlib.sha256("\0".join(told).encode()).hexdigest()
+
+    @staticmethod
+    def _known(session: Session, same: str) -> ScanInfo | None:
+        """The scan that an upload needs no other than, None where there is none."""
+        scan = session.scalar(select(Scan).where(Scan.same == same))
+        return _info(scan) if scan is not None and _is_whole(scan) else None
 
     @staticmethod
     def _own(session: Session, owner: str, scan_id: str) -> Scan | None:

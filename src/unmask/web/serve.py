@@ -9,18 +9,19 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 import uvicorn
-from filelock import FileLock, Timeout
 
 from unmask.errors import UnmaskError
 from unmask.options import ScanOptions
 from unmask.web.app import make_app
 from unmask.web.database import open_database, upgrade
-from unmask.web.dispatcher import Orders
+from unmask.web.dispatcher import HANDOVER, Orders
+from unmask.web.instance import pair
 from unmask.web.options import ServeOptions
 from unmask.web.scans import Scans
 from unmask.web.share import Opener, host_of
@@ -28,8 +29,11 @@ from unmask.web.store import Store
 
 log = logging.getLogger("unmask.web")
 
-RESTART_AFTER = 1.0
-"""Seconds before a dispatcher that died is started again."""
+RESTART_AFTER, RESTART_AT_MOST = 1.0, 60.0
+"""Seconds before a dispatcher that died is started again: the first time, and when it dies time and again."""
+
+STEADY = 60.0
+"""Seconds that a dispatcher must have lived for its death to be taken for the first."""
 
 
 class Workers:
@@ -39,27 +43,36 @@ class Workers:
         self._orders = msgspec.json.encode(orders) + b"\n"
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._process = self._start()
+        self._process: subprocess.Popen[bytes] | None = None
         self._watch = threading.Thread(target=self._keep_alive, name="unmask-dispatcher", daemon=True)
         self._watch.start()
+
+    def alive(self) -> bool:
+        """Whether there is a dispatcher at this moment."""
+        process = self._process
+        return process is not None and process.poll() is None
 
     def notify(self) -> None:
         """There may be something to do."""
         with self._lock, contextlib.suppress(OSError, ValueError):
-            assert self._process.stdin is not None
-            self._process.stdin.write(b"\n")
-            self._process.stdin.flush()
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.write(b"\n")
+                self._process.stdin.flush()
 
     def close(self) -> None:
         """Stop the dispatcher and its workers; what is under way waits for the next start."""
-        self._closing.set()
-        with self._lock, contextlib.suppress(OSError):
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        with self._lock:
+            # From here on none is started.
+            self._closing.set()
+            process = self._process
+        if process is not None:
+            with contextlib.suppress(OSError):
+                assert process.stdin is not None
+                process.stdin.close()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
         self._watch.join(5)
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -74,13 +87,28 @@ class Workers:
         return process
 
     def _keep_alive(self) -> None:
+        pause = RESTART_AFTER
         while True:
-            code = self._process.wait()
-            if self._closing.wait(RESTART_AFTER):
+            began = time.monotonic()
+            try:
+                with self._lock:
+                    if self._closing.is_set():
+                        return
+                    process = self._process = self._start()
+                said = f"died (exit code {process.wait()})"
+                with self._lock, contextlib.suppress(OSError):
+                    assert process.stdin is not None
+                    process.stdin.close()
+            except OSError as error:
+                said = f"cannot be started ({error.strerror})"
+            if time.monotonic() - began > STEADY:
+                pause = RESTART_AFTER
+            if self._closing.is_set():
                 return
-            log.warning("the dispatcher died (exit code %s): starting it again", code)
-            with self._lock:
-                self._process = self._start()
+            log.warning("the dispatcher %s: starting it again in %g s", said, pause)
+            if self._closing.wait(pause):
+                return
+            pause = min(2 * pause, RESTART_AT_MOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,38 +126,43 @@ def prepared(
     """Everything but the listening: the tables are up to date, the dispatcher runs.
 
     Raises:
-        UnmaskError: a model, the database or the data folder cannot be used, or another server uses it.
+        UnmaskError: a model, the database or the data folder cannot be used, do not belong together, or
+            another server uses them.
     """
     fingerprint = _fingerprint(scan)
     store = Store(serve.folder)
-    with _alone(serve):
+    with contextlib.ExitStack() as closing:
+        closing.enter_context(store.alone())
         engine = open_database(serve.url)
-        upgrade(engine)
-        store.sweep(Scans(engine, store).ids())
+        closing.callback(engine.dispose)
+        with store.working(HANDOVER):
+            # Nobody else is at work here: whoever has no row now is nobody's.
+            upgrade(engine)
+            pair(engine, store)
+            store.clear()
+            store.sweep(Scans(engine, store).ids(), settled=0.0)
         workers = Workers(Orders(serve, scan))
-        try:
-            app = make_app(
-                engine,
-                serve,
-                scan,
-                fingerprint=fingerprint,
-                require_token=require_token,
-                hosts=hosts,
-                notify=workers.notify,
-            )
-            config = uvicorn.Config(
-                app,
-                host=serve.host,
-                port=serve.port,
-                log_level="warning",
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=3,
-            )
-            yield Running(uvicorn.Server(config), workers)
-        finally:
-            workers.close()
-            engine.dispose()
+        closing.callback(workers.close)
+        app = make_app(
+            engine,
+            serve,
+            scan,
+            fingerprint=fingerprint,
+            require_token=require_token,
+            hosts=hosts,
+            notify=workers.notify,
+            alive=workers.alive,
+        )
+        config = uvicorn.Config(
+            app,
+            host=serve.host,
+            port=serve.port,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=3,
+        )
+        yield Running(uvicorn.Server(config), workers)
 
 
 def run(
@@ -197,18 +230,6 @@ def _listener(config: uvicorn.Config) -> socket.socket:
             hint="choose another --port; 0 takes a free one",
         ) from error
     return listener
-
-
-@contextlib.contextmanager
-def _alone(serve: ServeOptions) -> Iterator[None]:
-    """Only one server at a time works a data folder: it puts back what another seems to have left behind."""
-    try:
-        with FileLock(serve.folder / "lock", timeout=0):
-            yield
-    except Timeout:
-        raise UnmaskError(
-            f"another server uses {str(serve.folder)!r}", hint="stop it, or choose another folder with --data"
-        ) from None
 
 
 def _fingerprint(scan: ScanOptions) -> str:

@@ -132,10 +132,20 @@ class Job(Base):
 
 
 class Token(Base):
-    """Who may call a server that asks for tokens; only the SHA-256 of what they hold is kept."""
+    """Who may call a server that asks for tokens; only the SHA-256 of what they hold is kept. `owner` is what
+    their scans know them by: it is given to nobody else, whatever they are called."""
 
     __tablename__ = "tokens"
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64), unique=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     created: Mapped[datetime] = mapped_column(Instant, default=now)
+
+
+class Instance(Base):
+    """One row: the id of this database, which its data folder keeps as well."""
+
+    __tablename__ = "instance"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)

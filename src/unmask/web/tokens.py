@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from unmask.errors import UnmaskError
 from unmask.web.scans import LOCAL
+from unmask.web.store import new_id
 from unmask.web.tables import Token
 
 TOKEN_BYTES = 24
@@ -42,13 +43,14 @@ class Tokens:
         token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
         try:
             with Session(self.engine) as session, session.begin():
-                session.add(Token(name=name, sha256=_digest(token)))
+                session.add(Token(name=name, owner=new_id(), sha256=_digest(token)))
         except IntegrityError:
             raise UnmaskError(f"there is a token for {name!r}", hint="remove it first") from None
         return token
 
     def remove(self, name: str) -> bool:
-        """Take a token back; its holder's scans stay until they are too old. False where there is none."""
+        """Take a token back; its holder's scans stay until they are too old, and nobody sees them any more.
+        False where there is none."""
         with Session(self.engine) as session, session.begin():
             gone = session.scalars(delete(Token).where(Token.name == name).returning(Token.name))
             return gone.first() is not None
@@ -61,11 +63,11 @@ class Tokens:
             ]
 
     def holder(self, token: str) -> str | None:
-        """Whose token this is, None where it is nobody's."""
+        """The owner of the scans that this token opens, None where it opens none."""
         if not token.startswith(PREFIX):
             return None
         with Session(self.engine) as session:
-            return session.scalar(select(Token.name).where(Token.sha256 == _digest(token)))
+            return session.scalar(select(Token.owner).where(Token.sha256 == _digest(token)))
 
 
 def _digest(token: str) -> str:
