@@ -24,6 +24,7 @@ VERBS = {
     "tune": "search for better settings of a recipe (needs unmask[lab])",
     "ensemble": "combine models into one (needs unmask[lab])",
     "compare": "put training runs side by side in one table (needs unmask[lab])",
+    "explain": "show what in a face moves a model's score, and whether its heatmap can be believed",
     "evaluate": "measure a model on labelled media (needs unmask[lab])",
     "table": "put measured models and sets into one table, train by test (needs unmask[lab])",
 }
