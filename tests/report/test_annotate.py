@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests.report.reports import BAND, face, image_report, track, video_report
 
-from unmask.errors import UnmaskError, UnreadableError
+from unmask.errors import UnmaskError, UnreadableError, UnsupportedError
 from unmask.report.annotate import annotate
 from unmask.report.marks import COLOUR
 from unmask.report.positions import Positions
@@ -246,6 +246,53 @@ def test_picture_gets_its_boxes_upright(tmp_path: Path, ending: str) -> None:
     assert near(pixels[10, 100], (90, 90, 90))
 
 
+def drawn_on(source: Path) -> NDArray[np.uint8]:
+    """A picture of 200 × 120 as `annotate` writes it."""
+    report = image_report()
+    facts = dataclasses.replace(report.file, size_bytes=source.stat().st_size)  # type: ignore[type-var]
+    done = annotate(source, dataclasses.replace(report, file=facts), source.with_name("out.png"))
+    with Image.open(done.path) as drawn:
+        assert drawn.size == (WIDTH, HEIGHT)
+        return np.asarray(drawn.convert("RGB"))
+
+
+def test_what_the_scanner_reads_of_a_damaged_picture_is_annotated(tmp_path: Path) -> None:
+    source = tmp_path / "in.jpg"
+    noise = np.random.default_rng(0).integers(60, 120, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(source, quality=95)
+    source.write_bytes(source.read_bytes()[: source.stat().st_size * 3 // 4])
+    assert near(drawn_on(source)[50, 39], COLOUR[Verdict.UNSURE])
+
+
+def test_deep_pictures_keep_their_brightness(tmp_path: Path) -> None:
+    source = tmp_path / "in.png"
+    Image.fromarray(np.full((HEIGHT, WIDTH), 90 * 257, np.uint16)).save(source)
+    pixels = drawn_on(source)
+    assert near(pixels[50, 39], COLOUR[Verdict.UNSURE])
+    assert near(pixels[10, 100], (90, 90, 90))
+
+
+def test_photos_of_phones_are_annotated_upright(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="needs unmask[heic]")
+    source = tmp_path / "in.heic"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = Image.new("RGB", (HEIGHT, WIDTH), (90, 90, 90))
+    heif.from_pillow(picture).save(source, exif=exif.tobytes(), quality=90)
+    # Only in a process that has not met HEIC before is Pillow as a user finds it.
+    Image.OPEN.pop("HEIF", None)
+    pixels = drawn_on(source)
+    assert near(pixels[50, 39], COLOUR[Verdict.UNSURE])
+    assert near(pixels[10, 100], (90, 90, 90))
+
+
+def test_a_video_is_not_written_as_a_still(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", sound="")
+    with pytest.raises(UnreadableError, match="not a still") as caught:
+        annotate(source, dataclasses.replace(video_report(), file=None), tmp_path / "out.png")
+    assert caught.value.hint
+
+
 def test_input_is_never_overwritten(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", sound="")
     content = source.read_bytes()
@@ -278,7 +325,7 @@ def test_unreadable_input_leaves_nothing_behind(tmp_path: Path, name: str) -> No
     source.write_bytes(b"not a picture, moving or still")
     report = image_report() if name.endswith("png") else about(source)
     facts = dataclasses.replace(report.file, size_bytes=source.stat().st_size)  # type: ignore[type-var]
-    with pytest.raises(UnreadableError) as caught:
+    with pytest.raises((UnreadableError, UnsupportedError)) as caught:
         annotate(source, dataclasses.replace(report, file=facts), tmp_path / f"out{source.suffix}")
     assert caught.value.hint
     assert list(tmp_path.iterdir()) == [source]

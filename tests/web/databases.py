@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine
+from tests.web.processes import is_gone, until
 
 from unmask.web import database
 
@@ -54,8 +56,8 @@ def postgresql(folder: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
 
-    def call(*command: str, check: bool = True) -> None:
-        subprocess.run(command, user=user, check=check, cwd="/", stdout=subprocess.DEVNULL)
+    def call(*command: str) -> None:
+        subprocess.run(command, user=user, check=True, cwd="/", stdout=subprocess.DEVNULL)
 
     call(
         str(programs / "initdb"), "-D", str(cluster), "-U", "unmask", "-A", "trust", "-E", "UTF8", "--no-sync"
@@ -66,4 +68,7 @@ def postgresql(folder: Path) -> Iterator[str]:
     try:
         yield f"postgresql+psycopg://unmask@127.0.0.1:{port}/postgres"
     finally:
-        call(*control, "-m", "immediate", "stop", check=False)
+        # Not with `pg_ctl`: its user cannot come here once another run of pytest has closed the folder above.
+        server = int((cluster / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGQUIT)
+        until(lambda: is_gone(server))

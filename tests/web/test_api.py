@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
 import json
+import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
+from sqlalchemy import Engine
 
+from unmask.options import ScanOptions
+from unmask.web import printing, settings
+from unmask.web.app import make_app
 from unmask.web.options import MIB, ServeOptions
+from unmask.web.store import Store
+
+
+class Usage(NamedTuple):
+    """As `shutil.disk_usage` tells it."""
+
+    total: int
+    used: int
+    free: int
 
 
 def hand_in(client: TestClient, content: bytes, name: str = "a.png", **fields: str) -> Response:
@@ -104,6 +123,50 @@ def test_an_upload_larger_than_allowed_is_refused_whatever_it_claims(
     assert kept(options) == []
 
 
+def test_a_full_disk_is_left_as_it_is(
+    client: TestClient, png: bytes, options: ServeOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = options.free_bytes + len(png) // 2
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(1 << 50, 0, free))
+    told = problem(hand_in(client, png), 507)
+    assert "no room" in str(told["detail"])
+    assert told["hint"]
+    free += 2 * len(png)
+    assert hand_in(client, png).status_code == 201
+
+
+def test_an_upload_ends_where_the_disk_is_full_meanwhile(
+    client: TestClient, png: bytes, options: ServeOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = iter((len(png) * 2, -1))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(1 << 50, 0, options.free_bytes + next(room)))
+    monkeypatch.setattr("unmask.web.upload.LOOK_EVERY", len(png) // 2)
+    problem(hand_in(client, png), 507)
+    assert next(room, None) is None
+    assert kept(options) == []
+
+
+def test_refused_uploads_are_removed_by_a_thread(
+    client: TestClient, png: bytes, options: ServeOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[bool] = []
+    unlink = Path.unlink
+
+    def noted(path: Path, missing_ok: bool = False) -> None:
+        if path.parent.name == "incoming":
+            with contextlib.suppress(RuntimeError):
+                asyncio.get_running_loop()
+                threads.append(False)
+            threads.append(True)
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", noted)
+    problem(hand_in(client, png + bytes(MIB)), 413)
+    problem(hand_in(client, b"nothing"), 415)
+    assert threads == [True, True]
+    assert kept(options) == []
+
+
 @pytest.mark.parametrize(
     ("content", "status"),
     [
@@ -137,6 +200,37 @@ def test_settings_out_of_range_are_refused(
     assert kept(options) == []
 
 
+def test_settings_have_an_upper_bound_that_the_description_states(
+    client: TestClient, png: bytes, options: ServeOptions
+) -> None:
+    description = client.get("/api/openapi.json").json()
+    form = description["paths"]["/api/v1/scans"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    for name, most in settings.MOST.items():
+        assert form["schema"]["properties"][name]["maximum"] == most
+        for beyond in (most + 1, 10**30):
+            assert name in str(problem(hand_in(client, png, **{name: str(beyond)}), 422)["detail"])
+        assert hand_in(client, png, **{name: str(most)}).json()["settings"] == {name: most}
+    assert len(kept(options)) == len(settings.MOST)
+
+
+def test_text_that_a_database_cannot_take_is_refused(engine: Engine, options: ServeOptions) -> None:
+    client = TestClient(make_app(engine, options, ScanOptions()), base_url="http://localhost")
+    for query in (
+        "search=a%00b",
+        "before_id=%00",
+        f"before_id={'x' * 33}",
+        "before=0001-01-01T00:00:00%2B14:00",
+    ):
+        problem(client.get(f"/api/v1/scans?{query}"), 422)
+        for page in ("/", "/history"):
+            assert client.get(f"{page}?{query}").status_code == 422, (page, query)
+    problem(client.get(f"/api/v1/scans/{'x' * 21}%00"), 422)
+    assert client.get(f"/compare?a={'x' * 21}%00&b={'x' * 22}").status_code == 422
+    # No byte sequence is UTF-8 for half of a pair: it is looked for as a sign of its own.
+    assert client.get("/api/v1/scans?search=%ED%A0%80").json()["scans"] == []
+    assert client.get(f"/compare?a={'x' * 19}%ED%A0%80&b={'x' * 22}").status_code == 422
+
+
 def test_settings_of_the_server_are_not_the_users_to_choose(client: TestClient, png: bytes) -> None:
     response = hand_in(client, png, model="/etc/passwd", timeout="1e9", threads="999")
     assert response.json()["settings"] == {}
@@ -165,14 +259,21 @@ def test_broken_forms_are_refused(client: TestClient, png: bytes, options: Serve
         ("<img src=x onerror=alert(1)>.png", "<img src=x onerror=alert(1)>.png"),
         ("cod\u202egnp.exe", "cod\\u202egnp.exe"),
         ("a" * 400, "a" * 255),
+        ("a\0b.png", "a\\x00b.png"),
+        ("张伟.png", "张伟.png"),
+        ("na\u00efve.png".encode("latin-1"), "naïve.png"),
+        (b"half \xed\xa0\x80.png", "half í\xa0\\x80.png"),
     ],
 )
 def test_names_are_kept_without_folders_and_without_tricks(
-    client: TestClient, png: bytes, claimed: str, shown: str
+    client: TestClient, png: bytes, claimed: str | bytes, shown: str
 ) -> None:
     boundary = "xyz"
+    name = claimed if isinstance(claimed, bytes) else claimed.encode()
     body = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{claimed}"\r\n\r\n'.encode()
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="'.encode()
+        + name
+        + b'"\r\n\r\n'
         + png
         + f"\r\n--{boundary}--\r\n".encode()
     )
@@ -206,6 +307,74 @@ def test_a_finished_scan_gives_its_report_in_every_form(
     assert client.get(links["report_pdf"]).content.startswith(b"%PDF")
     problem(client.get(links["annotated"]), 409)
     assert client.post(links["annotated"]).status_code == 202
+
+
+def test_a_pdf_is_set_once_and_goes_with_its_scan(
+    client: TestClient,
+    png: bytes,
+    finish: Callable[[str], None],
+    options: ServeOptions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scan = hand_in(client, png).json()
+    address = scan["links"]["report_pdf"]
+    problem(client.get(address), 409)
+    finish(scan["id"])
+    first = client.get(address).content
+    with monkeypatch.context() as patch:
+        patch.setattr("unmask.report.pdf.render_pdf", lambda _: pytest.fail("set once more"))
+        assert client.get(address).content == first
+    files = Store(options.folder).folder(scan["id"])
+    os.utime(files.pdf, ns=(0, 0))
+    monkeypatch.setattr("unmask.report.pdf.render_pdf", lambda _: b"%PDF of another report")
+    assert client.get(address).content == b"%PDF of another report"
+    client.delete(scan["links"]["self"])
+    problem(client.get(address), 404)
+    assert kept(options) == []
+
+
+def test_few_pdfs_are_set_at_once_and_nobody_waits_for_ever(
+    app_engine: Engine,
+    options: ServeOptions,
+    png: bytes,
+    finish: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app(app_engine, options, ScanOptions())
+    go_on, begun = threading.Event(), 0
+
+    def slow(_: object) -> bytes:
+        nonlocal begun
+        begun += 1
+        assert go_on.wait(20)
+        return b"%PDF"
+
+    async def all_at_once(addresses: list[str], other: str) -> tuple[list[Response], int]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as many:
+            waiting = [asyncio.create_task(many.get(address)) for address in addresses]
+            refused, _ = await asyncio.wait(waiting, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+            # Those that wait take no thread from the pages.
+            answered = (await many.get(other)).status_code
+            assert begun == printing.AT_ONCE
+            go_on.set()
+            await asyncio.wait(waiting)
+            assert len(refused) >= 1
+            return [task.result() for task in waiting], answered
+
+    with TestClient(app, base_url="http://localhost") as client:
+        scans = [hand_in(client, png + bytes([n])).json() for n in range(4)]
+        for scan in scans:
+            finish(scan["id"])
+    monkeypatch.setattr("unmask.report.pdf.render_pdf", slow)
+    monkeypatch.setattr(printing, "PATIENCE", 0.3)
+    addresses = [scan["links"]["report_pdf"] for scan in scans]
+    answers, page = asyncio.run(all_at_once(addresses, "/about"))
+    assert page == 200
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 503, 503]
+    refused = next(answer for answer in answers if answer.status_code == 503)
+    problem(refused, 503)
+    assert int(refused.headers["retry-after"]) > 0
 
 
 def test_events_tell_how_it_ends(client: TestClient, png: bytes, finish: Callable[[str], None]) -> None:

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
-from tests.web.processes import PATIENCE, until
+from playwright.sync_api import Browser, Error, Page, Request, expect, sync_playwright
+from tests.web.browsers import CHROMIUM, Chromium
+from tests.web.processes import PATIENCE, children, until
 from tests.web.served import Served
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"
-)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"),
+    pytest.mark.timeout(120),
+]
 
 WAIT = 1000 * PATIENCE
 
+LIMIT = 100.0
+"""Seconds of a test after which the browser is killed: before the test's own limit is reached."""
+
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Chromium]:
     with sync_playwright() as playwright:
         playwright.selectors.set_test_id_attribute("data-test")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium = Chromium(playwright)
+        yield chromium
+        with chromium.at_most(LIMIT):
+            chromium.close()
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    with chromium.at_most(LIMIT) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +78,13 @@ def page(browser: Browser, server: Served, tmp_path: Path) -> Iterator[Page]:
     page.on("request", note)
     yield page
     page.screenshot(path=tmp_path / "last.png", full_page=True)
+    # Ends what the page still plays or listens to.
+    page.goto("about:blank")
     context.close()
     # Refusals are what some tests are about; the browser logs each.
     real = [text for text in complaints if "Failed to load resource" not in text]
     assert real == []
-    assert [url for url in asked if not url.startswith((base, "blob:", "data:"))] == []
+    assert [url for url in asked if not url.startswith((base, "blob:", "data:", "about:"))] == []
 
 
 def hand_in(page: Page, *paths: Path) -> None:
@@ -124,6 +137,30 @@ def test_several_files_handed_in_at_once_are_listed_as_they_end(
         card = page.get_by_test_id("card").filter(has_text=path.name)
         expect(card).to_be_visible(timeout=WAIT)
         expect(card.locator(".chip")).to_contain_text("Unsure")
+
+
+def test_a_scan_that_is_deleted_elsewhere_says_so_and_asks_for_nothing_more(
+    page: Page, server: Served, long_video: Path
+) -> None:
+    scan_id = server.hand_in(long_video, stride="1")
+    refused: list[str] = []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
+    page.goto(f"/scans/{scan_id}")
+    expect(page.get_by_test_id("cancel")).to_be_visible()
+    server.client.delete(f"/api/v1/scans/{scan_id}")
+    expect(page.get_by_test_id("verdict")).to_contain_text("Deleted", timeout=WAIT)
+    expect(page.locator("#doing")).to_contain_text("was deleted")
+    expect(page.get_by_test_id("cancel")).to_have_count(0)
+    # Longer than browsers and pages wait until they ask again.
+    page.wait_for_timeout(4000)
+    page.goto("/")
+    listed = server.hand_in(long_video, stride="2")
+    page.reload()
+    row = page.get_by_test_id("rows").locator(f"[data-id='{listed}']")
+    expect(row).to_contain_text("looked at, ", timeout=WAIT)
+    server.client.delete(f"/api/v1/scans/{listed}")
+    expect(row).to_have_count(0)
+    assert refused == []
 
 
 def test_a_scan_is_cancelled_and_tried_again(page: Page, server: Served, long_video: Path) -> None:
@@ -293,6 +330,42 @@ def test_pages_fit_a_phone(page: Page, judged: dict[str, str], where: str) -> No
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_what_was_loaded_of_the_history_stays_when_a_file_is_done(
+    page: Page, server: Served, photo_path: Path, tmp_path: Path
+) -> None:
+    start = photo_path.read_bytes()[:300]
+    for n in range(26):
+        broken = tmp_path / f"crowd {n:02}.png"
+        broken.write_bytes(start + bytes([n]))
+        server.hand_in(broken)
+    until(lambda: not server.client.get("/api/v1/scans?state=queued").json()["scans"])
+    until(lambda: not server.client.get("/api/v1/scans?state=running").json()["scans"])
+    page.goto("/?search=crowd")
+    cards = page.get_by_test_id("card")
+    expect(cards).to_have_count(24)
+    page.get_by_test_id("more").click()
+    expect(cards).to_have_count(26)
+    another = tmp_path / "crowd, later.png"
+    another.write_bytes(start + b"another")
+    page.set_input_files("#file", [another, tmp_path / "crowd 00.png"])
+    expect(cards).to_have_count(27, timeout=WAIT)
+    assert "search=crowd" in page.url
+
+
+def test_a_browser_that_hangs_ends_its_test_and_no_other(chromium: Chromium) -> None:
+    with chromium.at_most(5) as browser:
+        page = browser.new_page()
+        for driver in children(os.getpid(), "run-driver"):
+            for process in children(driver, "chromium"):
+                os.kill(process, signal.SIGSTOP)
+        with pytest.raises(Error):
+            page.evaluate("1 + 1")
+    with chromium.at_most(LIMIT) as browser:
+        page = browser.new_page()
+        assert page.evaluate("1 + 1") == 2
+        page.close()
+
+
 def test_the_page_works_without_scripts(
     browser: Browser, server: Served, photo_path: Path, tmp_path: Path
 ) -> None:
@@ -300,6 +373,7 @@ def test_the_page_works_without_scripts(
     copy.write_bytes(photo_path.read_bytes() + b"plain")
     context = browser.new_context(base_url=str(server.client.base_url), java_script_enabled=False)
     page = context.new_page()
+    page.set_default_timeout(WAIT)
     page.goto("/")
     page.set_input_files("#file", copy)
     page.get_by_role("button", name="Hand in", exact=True).click()

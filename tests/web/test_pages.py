@@ -364,6 +364,33 @@ def test_history_is_searched_filtered_and_paged(client: TestClient, desk: Desk) 
     assert "Nothing fits." not in shown(client, "/history?verdict=NONSENSE")
 
 
+def names_listed(page: str) -> list[str]:
+    """The files in a list, and those alone."""
+    return re.findall(r"file \d\d\.mp4", re.sub(r"<[^>]*>", "", page))
+
+
+def test_what_was_loaded_of_the_history_stays_when_it_is_made_anew(client: TestClient, desk: Desk) -> None:
+    for n in range(60):
+        desk.done(reason_report(), f"file {n:02}.mp4")
+    page = shown(client, "/")
+    (parts,) = [tag for _, tag in Tags(page).found if tag.get("id") == "history"]
+    # What the list is asked for again with: the search, and how many scans are in it.
+    assert parts["hx-include"] == ".search, #history [name=shown]"
+    loaded = len(set(names_listed(page)))
+    for expected in (24, 48, 60):
+        assert loaded == expected
+        covered = max(int(n) for n in re.findall(r'name="shown" value="(\d+)"', page))
+        again = shown(client, f"/history?search=&verdict=&shown={covered}")
+        assert len(set(names_listed(again))) == expected
+        assert f'name="shown" value="{covered}"' in again
+        more = re.search(r'hx-get="(/history\?[^"]*before[^"]*)"', again)
+        if more is not None:
+            page = shown(client, more[1].replace("&amp;", "&"))
+            loaded += len(set(names_listed(page)))
+    assert more is None
+    assert len(set(names_listed(shown(client, f"/history?shown={10**9}")))) == 60
+
+
 def test_what_is_looked_for_is_in_the_address(client: TestClient, desk: Desk) -> None:
     answer = client.get("/history?search=a+b&verdict=", headers={"hx-request": "true"})
     assert answer.headers["hx-replace-url"] == "/?search=a+b&verdict="

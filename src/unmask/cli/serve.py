@@ -22,12 +22,22 @@ except ImportError as error:  # pragma: no cover
 @click.option("--detector", help="Face detector by name.")
 @click.option("--require-token", is_flag=True, help="Ask everyone for a token; see `unmask tokens`.")
 @click.option(
+    "--without-token",
+    is_flag=True,
+    help="Let everyone in who reaches this machine, to see and delete all scans; else --host needs tokens.",
+)
+@click.option(
     "--share",
     is_flag=True,
     help="Open a public address with ngrok; needs NGROK_AUTHTOKEN and --require-token.",
 )
 def command(
-    require_token: bool, share: bool, model: tuple[str, ...], detector: str | None, **values: Any
+    require_token: bool,
+    without_token: bool,
+    share: bool,
+    model: tuple[str, ...],
+    detector: str | None,
+    **values: Any,
 ) -> None:
     """Open the web application; by default for this machine alone. Ctrl-C stops it.
 
@@ -50,6 +60,7 @@ def command(
         serve,
         scan,
         require_token=require_token,
+        without_token=without_token,
         share=NgrokTunnel if share else None,
         ready=lambda url: click.echo(f"unmask is at {url}  (Ctrl-C stops it)"),
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("--database", help="Database URL of the server, where it has one.")
 @click.pass_context
 def command(context: click.Context, data: str | None, database: str | None) -> None:
-    """Make, list and remove the tokens that `unmask serve --require-token` asks for."""
+    """Make, renew, list and remove the tokens that `unmask serve --require-token` asks for."""
     context.obj = (data, database)
 
 
@@ -27,6 +27,14 @@ def command(context: click.Context, data: str | None, database: str | None) -> N
 def add(where: tuple[str | None, str | None], name: str) -> None:
     """Make a token for NAME and print it, this once."""
     click.echo(_tokens(where).add(name))
+
+
+@command.command("renew")
+@click.argument("name")
+@click.pass_obj
+def renew(where: tuple[str | None, str | None], name: str) -> None:
+    """Make another token for NAME in place of the one there is, for the same scans, and print it once."""
+    click.echo(_tokens(where).renew(name))
 
 
 @command.command("list")
@@ -42,8 +50,7 @@ def names(where: tuple[str | None, str | None]) -> None:
 @click.pass_obj
 def remove(where: tuple[str | None, str | None], name: str) -> None:
     """Take NAME's token back."""
-    if not _tokens(where).remove(name):
-        raise UnmaskError(f"there is no token for {name!r}", hint="`unmask tokens list` shows all")
+    _tokens(where).remove(name)
 
 
 def _tokens(where: tuple[str | None, str | None]) -> Tokens:

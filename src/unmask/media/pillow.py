@@ -83,7 +83,7 @@ def _open_heif(file: IO[bytes], name: str) -> ImageFile:
         heif = importlib.import_module("pillow_heif")
     except ImportError as error:
         raise UnsupportedError(
-            f"{name}: HEIC images need one more package", hint="pip install pillow-heif"
+            f"{name}: HEIC images need one more package", hint="pip install 'unmask[heic]' (pillow-heif)"
         ) from error
     heif.register_heif_opener()
     entry = Image.OPEN["HEIF"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmask.errors import UnmaskError, UnreadableError
+from unmask.media import Limits, Sampling, open_media
 from unmask.report.atomic import replacing
 from unmask.report.canvas import RgbCanvas
 from unmask.report.marks import caption_of, draw
@@ -15,13 +17,13 @@ from unmask.report.positions import Marked
 from unmask.report.video import COMMENT, FORMATS, Annotated, Progress, write_video
 from unmask.types import Report
 
-if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
-
 STILLS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """Ending → Pillow's name of the format."""
 
 STILL_QUALITY = 92
+
+UNLIMITED = Limits(max_bytes=sys.maxsize, max_pixels=sys.maxsize, max_frame_pixels=sys.maxsize)
+"""The file was scanned: what was not too large for that is not too large now."""
 
 
 def annotate(
@@ -82,16 +84,9 @@ def _check(source: Path, report: Report, target: Path, still: bool) -> None:
 
 
 def _write_still(source: Path, report: Report, temporary: Path, wanted: Path) -> Annotated:
-    from PIL import Image, ImageOps, PngImagePlugin
+    from PIL import Image, PngImagePlugin
 
-    try:
-        with Image.open(source) as stored:
-            upright = ImageOps.exif_transpose(stored)
-            image = np.array(_on_white(upright), dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UnreadableError(
-            f"{source.name}: cannot be read as an image: {error}", hint="convert it to PNG or JPEG first"
-        ) from error
+    image = _upright(source)
     marks = [
         Marked(track.id, face.box, face.verdict, face.probability)
         for track in report.tracks
@@ -111,11 +106,13 @@ def _write_still(source: Path, report: Report, temporary: Path, wanted: Path) ->
     return Annotated(wanted, frames=1)
 
 
-def _on_white(picture: Picture) -> Picture:
-    """`picture` as RGB; where it lets through, white shows."""
-    from PIL import Image
+def _upright(source: Path) -> NDArray[np.uint8]:
+    """The picture as the scan saw it, RGB uint8 (H, W, 3): what was judged can be drawn on, at its place.
 
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+    Raises:
+        UnreadableError, UnsupportedError: it cannot be read, or moves.
+    """
+    with open_media(source, UNLIMITED) as media:
+        if media.facts.kind != "image":
+            raise UnreadableError(f"{source.name}: not a still", hint="end the name in .mp4")
+        return np.array(next(iter(media.frames(Sampling()))).image)

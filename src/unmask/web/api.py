@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import mimetypes
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
+from unmask.options import ScanOptions
 from unmask.report.document import to_json
 from unmask.types import Report, Verdict
 from unmask.web import asked, events, settings
+from unmask.web.options import ServeOptions
 from unmask.web.pictures import playable
+from unmask.web.printing import Printer
 from unmask.web.problems import ProblemError, responses
 from unmask.web.scans import PAGE, NotReadyError, Received, ScanInfo, TooManyError
-from unmask.web.store import ID_FORM
+from unmask.web.store import ID_FORM, Store
 from unmask.web.tables import State, Task
 from unmask.web.upload import Upload, drain
 
@@ -126,6 +130,11 @@ def described(info: ScanInfo, ahead: int = 0) -> ScanOut:
     )
 
 
+def _number(field: settings.Field) -> dict[str, Any]:
+    """A setting as the description of the form says it."""
+    return {"type": "integer", "minimum": field.least, "maximum": field.most, "description": field.help}
+
+
 FORM = {
     "requestBody": {
         "required": True,
@@ -136,9 +145,7 @@ FORM = {
                     "required": ["file"],
                     "properties": {
                         "file": {"type": "string", "format": "binary", "description": "An image or a video."},
-                        "stride": {"type": "integer", "minimum": 1},
-                        "frames": {"type": "integer", "minimum": 1},
-                        "min_face": {"type": "integer", "minimum": 8},
+                        **{field.name: _number(field) for field in settings.form_fields(ScanOptions())},
                         "again": {
                             "type": "boolean",
                             "description": "Judge the file anew, though it was judged before.",
@@ -185,28 +192,36 @@ async def _taken_in(request: Request) -> tuple[ScanInfo, bool]:
     scans, owner = asked.scans(request), asked.owner(request)
     await run_in_threadpool(scans.check_room, owner)
     arriving: dict[str, asyncio.Semaphore] = request.app.state.arriving
-    async with arriving.setdefault(owner, asyncio.Semaphore(ARRIVING_EACH)):
-        with scans.store.receiving() as path:
-            upload = Upload(path, request.app.state.options.max_bytes)
-            await upload.receive(request)
-            chosen = settings.checked(upload.fields, request.app.state.scan_options)
-            received = Received(path, upload.name, upload.sha256, upload.size, chosen)
-            again = upload.fields.get("again", "").lower() in ("true", "1", "on", "yes")
-            return await run_in_threadpool(scans.create, owner, received, again=again)
+    room = arriving.setdefault(owner, asyncio.Semaphore(ARRIVING_EACH))
+    async with room, _receiving(scans.store) as path:
+        options: ServeOptions = request.app.state.options
+        upload = Upload(path, options.max_bytes, options.free_bytes)
+        await upload.receive(request)
+        chosen = settings.checked(upload.fields, request.app.state.scan_options)
+        received = Received(path, upload.name, upload.sha256, upload.size, chosen)
+        again = upload.fields.get("again", "").lower() in ("true", "1", "on", "yes")
+        return await run_in_threadpool(scans.create, owner, received, again=again)
+
+
+@contextlib.asynccontextmanager
+async def _receiving(store: Store) -> AsyncIterator[Path]:
+    """`Store.receiving` in a thread: removing a large upload that was refused would hold everyone up."""
+    receiving = store.receiving()
+    path = await asyncio.to_thread(receiving.__enter__)
+    try:
+        yield path
+    finally:
+        await asyncio.shield(asyncio.to_thread(receiving.__exit__, None, None, None))
 
 
 @router.get("/scans", responses=responses(422))
 def search(
     request: Request,
-    search: Annotated[
-        str, Query(max_length=200, description="Part of a name, or the start of a SHA-256.")
-    ] = "",
+    search: asked.Search = "",
     verdict: Verdict | None = None,
     state: State | None = None,
-    before: Annotated[datetime | None, Query(description="Only those handed in before this time.")] = None,
-    before_id: Annotated[
-        str, Query(max_length=32, description="Of that very time, those listed after this one as well.")
-    ] = "",
+    before: asked.Before = None,
+    before_id: asked.BeforeId = "",
     limit: Annotated[int, Query(ge=1, le=200)] = PAGE,
 ) -> ScansOut:
     """Your scans, newest first."""
@@ -216,9 +231,12 @@ def search(
     )
     following = None
     if len(found) == limit:
-        last = found[-1]
-        url = request.url.include_query_params(before=last.created.isoformat(), before_id=last.id)
-        following = f"{url.path}?{url.query}"
+        asked_for = {
+            **request.query_params,
+            "before": found[-1].created.isoformat(),
+            "before_id": found[-1].id,
+        }
+        following = f"{router.prefix}/scans?{urlencode(asked_for)}"
     return ScansOut(scans=[described(info) for info in found], total=scans.count(owner), next=following)
 
 
@@ -228,14 +246,31 @@ def delete_all(request: Request) -> DeletedOut:
     return DeletedOut(deleted=asked.scans(request).delete_all(asked.owner(request)))
 
 
-@router.get("/events", response_class=EventSourceResponse)
+def _streams(request: Request) -> events.Streams:
+    known: events.Streams = request.app.state.streams
+    return known
+
+
+async def _place(request: Request) -> AsyncIterator[None]:
+    """Held as long as a stream is open."""
+    with _streams(request).place(asked.owner(request)):
+        yield
+
+
+STREAM: dict[str, Any] = {"response_class": EventSourceResponse, "dependencies": [Depends(_place)]}
+"""Of routes that answer with events."""
+
+
+@router.get("/events", responses=responses(429), **STREAM)
 async def all_events(request: Request) -> AsyncIterable[ServerSentEvent]:
-    """Changes of your scans from now on: `scan` events, each a scan with the `share` done."""
+    """Changes of your scans from now on: `scan` events, each a scan with the `share` done, and `deleted` ones
+    with an `id`. A stream ends after ten minutes: ask for it again."""
 
     def told(info: ScanInfo) -> dict[str, Any]:
         return described(info).model_dump(mode="json")
 
-    async for event in events.of_all(asked.scans(request), asked.owner(request), told):
+    news = events.OfAll(asked.scans(request), asked.owner(request), told)
+    async for event in _streams(request).follow(news, 2 * events.LOOK):
         yield event
 
 
@@ -270,11 +305,12 @@ def retry(request: Request, scan_id: ScanId) -> ScanOut:
     return _ask(request, scan_id, Task.SCAN)
 
 
-@router.get("/scans/{scan_id}/events", response_class=EventSourceResponse, responses=responses(404, 422))
+@router.get("/scans/{scan_id}/events", responses=responses(422, 429), **STREAM)
 async def scan_events(request: Request, scan_id: ScanId) -> AsyncIterable[ServerSentEvent]:
-    """What happens to a scan: `queued`, `started`, `progress`, and at the end `done`, `failed` or
-    `cancelled`."""
-    async for event in events.of_scan(asked.scans(request), asked.owner(request), scan_id):
+    """What happens to a scan: `queued`, `started`, `progress`, and at the end `done`, `failed`, `cancelled`
+    or `deleted` (also where there never was one). A stream ends after ten minutes: ask for it again."""
+    news = events.OfScan(asked.scans(request), asked.owner(request), scan_id)
+    async for event in _streams(request).follow(news):
         yield event
 
 
@@ -294,13 +330,12 @@ def report_html(request: Request, scan_id: ScanId) -> Response:
     return _download(render_html(report).encode(), info, ".html", "text/html; charset=utf-8")
 
 
-@router.get("/scans/{scan_id}/report.pdf", responses=responses(404, 409, 422))
-def report_pdf(request: Request, scan_id: ScanId) -> Response:
+@router.get("/scans/{scan_id}/report.pdf", responses=responses(404, 409, 422, 503))
+async def report_pdf(request: Request, scan_id: ScanId) -> Response:
     """The report as PDF."""
-    from unmask.report.pdf import render_pdf
-
-    info, report = _report(request, scan_id)
-    return _download(render_pdf(report), info, ".pdf", "application/pdf")
+    info = await run_in_threadpool(asked.scan, request, scan_id)
+    printer: Printer = request.app.state.printer
+    return _download(await printer.pdf(request, info), info, ".pdf", "application/pdf")
 
 
 @router.get("/scans/{scan_id}/thumbnail.jpg", responses=responses(404, 422))

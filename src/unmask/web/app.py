@@ -20,8 +20,10 @@ from unmask.options import ScanOptions
 from unmask.version import __version__
 from unmask.web import api, pages, problems
 from unmask.web.docs import install_docs
+from unmask.web.events import Streams
 from unmask.web.guard import COOKIE, Guard
 from unmask.web.options import ServeOptions
+from unmask.web.printing import Printer
 from unmask.web.problems import ProblemError
 from unmask.web.scans import Scans
 from unmask.web.store import Store
@@ -72,6 +74,8 @@ def make_app(
     )
     app.state.notify = notify
     app.state.arriving = {}
+    app.state.printer = Printer()
+    app.state.streams = Streams()
     app.state.tokens_required = require_token
     app.state.error_page = pages.error_page
     problems.install(app)
@@ -95,7 +99,7 @@ def make_app(
         return JSONResponse({"status": "ok", "version": __version__})
 
     called = set() if hosts is None else hosts
-    called.update(name.lower() for name in (*serve.name, serve.host))
+    called.update(name.lower().strip("[]") for name in (*serve.name, serve.host))
     return Guard(app, hosts=called, tokens=tokens)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Query, Request
+from pydantic import AfterValidator
 
 from unmask.types import Report
 from unmask.web.problems import ProblemError
@@ -14,6 +17,35 @@ from unmask.web.scans import ScanInfo, Scans
 
 MOST_REPORTS = 4
 """Reports kept in memory: a page asks for the same one again for each of its pictures."""
+
+
+def _in_utc(when: datetime | None) -> datetime | None:
+    """A time as it is compared with others; one near the ends of the calendar may have none."""
+    try:
+        return when if when is None or when.tzinfo is None else when.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("there is no such time") from None
+
+
+Search = Annotated[
+    str,
+    # PostgreSQL takes no NUL in a text.
+    Query(max_length=200, pattern=r"^[^\x00]*$", description="Part of a name, or the start of a SHA-256."),
+]
+
+Before = Annotated[
+    datetime | None,
+    AfterValidator(_in_utc),
+    Query(description="Only those handed in before this time."),
+]
+
+BeforeId = Annotated[
+    str,
+    Query(
+        pattern=r"^[A-Za-z0-9_-]{0,32}$",
+        description="Of that very time, those listed after this one as well.",
+    ),
+]
 
 
 def scans(request: Request) -> Scans:

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from unmask.web.problems import ProblemError, problem_response, wants_page
+from unmask.web.problems import ProblemError, problem_response, unanswered, wants_page
 from unmask.web.scans import LOCAL
 from unmask.web.tokens import Tokens
 
@@ -39,6 +41,10 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/login", "/static/", "/health")
 """What is answered without a token."""
 
+HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
+"""RFC 9110 Host: a name or an address, IPv6 in brackets, and perhaps a port. Nothing else can be in one: what
+comes after it would be taken for a path by all who put a URL together from it."""
+
 
 class Guard:
     """An ASGI application around ours.
@@ -62,7 +68,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if request.url.path.startswith("/static/"):
+                if scope["path"].startswith("/static/"):
                     # Ours, the same for all: kept, but asked for every time whether it has changed.
                     headers.setdefault("cache-control", "no-cache")
                 for name, value in HEADERS.items():
@@ -74,7 +80,9 @@ class Guard:
 
     def _refused(self, request: Request) -> Response | None:
         host = _host(request.headers)
-        if host not in self.hosts and not _is_loopback(host):
+        if host is None:
+            return problem_response(ProblemError(400, "the Host header names no host", hint="see RFC 9110"))
+        if host not in self.hosts and not is_loopback(host):
             return problem_response(
                 ProblemError(421, "this server is not known by that name", hint="start it with --name for it")
             )
@@ -88,17 +96,21 @@ class Guard:
         """An answer to someone who holds no token where one is required; else remember who it is."""
         state = request.scope.setdefault("state", {})
         state["owner"], state["signed_in"] = LOCAL, False
+        # Not `request.url`, which is put together from what the client calls us.
+        path: str = request.scope["path"]
         if self.tokens is None:
+            return None
+        if any(path == known or (known.endswith("/") and path.startswith(known)) for known in OPEN):
             return None
         held = request.cookies.get(COOKIE, "")
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         token = given.strip() if scheme.lower() == "bearer" else held
-        name = await asyncio.to_thread(self.tokens.holder, token) if token else None
+        try:
+            name = await asyncio.to_thread(self.tokens.holder, token) if token else None
+        except SQLAlchemyError as error:
+            return problem_response(unanswered(error))
         if name is not None:
             state["owner"], state["signed_in"] = name, bool(held) and token == held
-            return None
-        path = request.url.path
-        if any(path == known or (known.endswith("/") and path.startswith(known)) for known in OPEN):
             return None
         if wants_page(request):
             return RedirectResponse("/login", status_code=303)
@@ -112,17 +124,19 @@ class Guard:
         )
 
 
-def _host(headers: Headers) -> str:
-    """The name by which we were called, without the port."""
-    host = headers.get("host", "").lower()
-    return host[: host.rfind("]") + 1] if host.startswith("[") else host.split(":")[0]
+def _host(headers: Headers) -> str | None:
+    """The name by which we were called, without port and brackets; None where it is none, or are several."""
+    given = headers.getlist("host")
+    form = HOST.fullmatch(given[0]) if len(given) == 1 else None
+    return None if form is None else (form["v6"] or form["name"]).lower()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """True for the names and addresses by which a machine calls itself."""
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -38,6 +38,10 @@ class ServeOptions:
         float, Meta(gt=0, description="Delete uploads and all that was made of them after this many days.")
     ] = 7.0
     max_upload: Annotated[int, Meta(ge=1, description="Refuse larger uploads, in MiB.")] = 2048
+    keep_free: Annotated[
+        int,
+        Meta(ge=0, description="Refuse uploads that would leave less room than this on the disk, in MiB."),
+    ] = 1024
     max_waiting: Annotated[int, Meta(ge=1, description="Files that may wait at once, of everyone.")] = 500
     max_waiting_each: Annotated[int, Meta(ge=1, description="Files of one user that may wait at once.")] = 200
     timeout: Annotated[float, Meta(gt=0, description="Give up on a file after this many seconds.")] = 1800.0
@@ -58,3 +62,8 @@ class ServeOptions:
     def max_bytes(self) -> int:
         """The largest upload, in bytes."""
         return self.max_upload * MIB
+
+    @property
+    def free_bytes(self) -> int:
+        """What uploads leave free on the disk, in bytes."""
+        return self.keep_free * MIB

@@ -21,6 +21,7 @@ from unmask.web.options import ServeOptions
 from unmask.web.problems import ProblemError
 from unmask.web.render import page
 from unmask.web.scans import ScanInfo
+from unmask.web.store import ID_FORM
 from unmask.web.tables import State
 
 router = APIRouter(include_in_schema=False)
@@ -32,12 +33,14 @@ REPORT_STYLE = Path(unmask.report.__file__).parent / "templates" / "style.css"
 HISTORY = 24
 """Scans listed at once."""
 
+MOST_SHOWN = 20 * HISTORY
+"""Scans that a list is made anew with: further ones are asked for again."""
+
 PRIVATE = {"Cache-Control": "private, max-age=3600"}
 """For pictures of faces: the reader's own browser may keep them for a while, nothing in between."""
 
-Before = Annotated[datetime | None, Query()]
-BeforeId = Annotated[str, Query(max_length=32)]
-Search = Annotated[str, Query(max_length=200)]
+Shown = Annotated[int, Query(ge=0, le=10**9)]
+"""How many scans a page lists already: what it lists again is not to be less."""
 
 
 @router.get("/static/report.css")
@@ -48,7 +51,12 @@ def report_style() -> Response:
 
 @router.get("/")
 def home(
-    request: Request, search: Search = "", verdict: str = "", before: Before = None, before_id: BeforeId = ""
+    request: Request,
+    search: asked.Search = "",
+    verdict: str = "",
+    before: asked.Before = None,
+    before_id: asked.BeforeId = "",
+    shown: Shown = 0,
 ) -> Response:
     """Hand in, follow, look up."""
     options: ServeOptions = request.app.state.options
@@ -59,16 +67,21 @@ def home(
         options=options,
         fields=settings.form_fields(request.app.state.scan_options),
         unfinished=[(info, scans.ahead(info)) for info in scans.unfinished(owner)],
-        **_history(request, search, verdict, before, before_id),
+        **_history(request, search, verdict, before, before_id, shown),
     )
 
 
 @router.get("/history")
 def history(
-    request: Request, search: Search = "", verdict: str = "", before: Before = None, before_id: BeforeId = ""
+    request: Request,
+    search: asked.Search = "",
+    verdict: str = "",
+    before: asked.Before = None,
+    before_id: asked.BeforeId = "",
+    shown: Shown = 0,
 ) -> Response:
     """The list of scans that are over, as a part of the page."""
-    answer = page(request, "history.html.j2", **_history(request, search, verdict, before, before_id))
+    answer = page(request, "history.html.j2", **_history(request, search, verdict, before, before_id, shown))
     if before is None and request.headers.get("hx-request") == "true":
         # The address of the page says what is looked for, so that one can come back to it.
         query = urlencode({"search": search, "verdict": verdict})
@@ -165,7 +178,7 @@ def compare(
     """Two files side by side."""
     if ids is not None and len(ids) == 2:
         return RedirectResponse("/compare?" + urlencode({"a": ids[0], "b": ids[1]}), status_code=303)
-    if not (a and b) or ids:
+    if not all(ID_FORM.fullmatch(scan_id) for scan_id in (a, b)) or ids:
         raise ProblemError(422, "two files are compared", hint="select two in the list, then compare them")
     first, second = (_shown(request, asked.scan(request, scan_id)) for scan_id in (a, b))
     rows = view.compared(first, second)
@@ -209,29 +222,32 @@ def api_docs_page(request: Request, description: dict[str, Any]) -> Response:
 
 
 def _history(
-    request: Request, search: str, verdict: str, before: datetime | None, before_id: str
+    request: Request, search: str, verdict: str, before: datetime | None, before_id: str, shown: int
 ) -> dict[str, Any]:
     """The scans that are over and fit, and where the list goes on."""
     scans, owner = asked.scans(request), asked.owner(request)
     known = verdict if verdict in set(Verdict) else ""
+    limit = HISTORY if before is not None else min(max(shown, HISTORY), MOST_SHOWN)
+    shown = limit if before is None else shown + limit
     found = scans.list(
         owner,
         search=search.strip(),
         verdict=Verdict(known) if known else None,
         before=before,
         before_id=before_id,
-        limit=HISTORY,
+        limit=limit,
     )
     query = {"search": search, "verdict": known}
     more = None
-    if len(found) == HISTORY:
-        more = {**query, "before": found[-1].created.isoformat(), "before_id": found[-1].id}
+    if len(found) == limit:
+        more = {**query, "shown": shown, "before": found[-1].created.isoformat(), "before_id": found[-1].id}
     return {
         "search": search,
         "verdict": known,
         "before": before,
         "found": [(info, scans.files(info).thumbnail.is_file()) for info in found if info.state.is_final],
         "total": scans.count(owner),
+        "shown": shown,
         "more": None if more is None else urlencode(more),
     }
 

@@ -11,6 +11,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from unmask.errors import UnmaskError
@@ -83,6 +85,12 @@ def install(app: FastAPI) -> None:
     async def no_room(request: Request, error: NoRoomError) -> Response:
         return _answer(request, ProblemError(507, error.message, hint=error.hint))
 
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(InterfaceError)
+    @app.exception_handler(PoolTimeoutError)
+    async def no_database(request: Request, error: Exception) -> Response:
+        return _answer(request, unanswered(error))
+
     @app.exception_handler(NotReadyError)
     async def not_ready(request: Request, error: NotReadyError) -> Response:
         return _answer(request, ProblemError(409, error.message, hint=error.hint))
@@ -95,6 +103,17 @@ def install(app: FastAPI) -> None:
     async def fault(request: Request, error: Exception) -> Response:
         log.error("a fault of unmask's own", exc_info=error)
         return _answer(request, ProblemError(500, "a fault in unmask", hint="please report it"))
+
+
+def unanswered(error: Exception) -> ProblemError:
+    """What is said while the database does not answer; why goes into the log."""
+    log.warning("the database does not answer: %s", getattr(error, "orig", None) or type(error).__name__)
+    return ProblemError(
+        503,
+        "the server's database does not answer",
+        hint="try again in a moment",
+        headers={"Retry-After": str(RETRY_AFTER)},
+    )
 
 
 def problem_response(problem: ProblemError) -> Response:
@@ -120,6 +139,6 @@ def _answer(request: Request, problem: ProblemError) -> Response:
 
 def wants_page(request: Request) -> bool:
     """True where a person asks with a browser; a form may be sent to the API by itself, without scripts."""
-    path = request.url.path
+    path = request.scope["path"]
     is_form = request.method == "POST" and path == "/api/v1/scans"
     return "text/html" in request.headers.get("accept", "") and (is_form or not path.startswith("/api/v1/"))

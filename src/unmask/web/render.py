@@ -32,7 +32,7 @@ def page(request: Request, name: str, status_code: int = HTTPStatus.OK, **contex
         .render(
             signed_in=getattr(request.state, "signed_in", False),
             shared=getattr(request.app.state, "tokens_required", False),
-            path=request.url.path,
+            path=request.scope["path"],
             **context,
         )
     )

@@ -21,6 +21,7 @@ from unmask.options import ScanOptions
 from unmask.web.app import make_app
 from unmask.web.database import open_database, upgrade
 from unmask.web.dispatcher import HANDOVER, Orders
+from unmask.web.guard import is_loopback
 from unmask.web.instance import pair
 from unmask.web.options import ServeOptions
 from unmask.web.scans import Scans
@@ -170,15 +171,24 @@ def run(
     scan: ScanOptions,
     *,
     require_token: bool = False,
+    without_token: bool = False,
     share: Opener | None = None,
     ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve until Ctrl-C. `ready` is called with each address, the local one and the public one that `share`
-    opens, once it can be connected to.
+    opens, once it can be connected to. `without_token` means that others than this machine's users may come
+    in without one.
 
     Raises:
-        UnmaskError: as `prepared`; the address cannot be listened on; sharing without tokens.
+        UnmaskError: as `prepared`; the address cannot be listened on; open to others, or shared,
+            without tokens.
     """
+    if not (require_token or without_token or is_loopback(serve.host)):
+        where = serve.host or "every address"
+        raise UnmaskError(
+            f"at {where}, everyone who reaches this machine would see and delete all scans",
+            hint="add --require-token, or --without-token if that is meant",
+        )
     if share is not None and not require_token:
         raise UnmaskError(
             "a public address without tokens would be open to everyone", hint="add --require-token"

@@ -12,8 +12,9 @@ from msgspec import Meta
 from unmask.options import ScanOptions
 from unmask.web.problems import ProblemError
 
-SETTINGS = ("stride", "frames", "min_face")
-"""The fields of `ScanOptions` that a user may set for one file."""
+MOST = {"stride": 10_000, "frames": 100_000, "min_face": 8192}
+"""The fields of `ScanOptions` that a user may set for one file, and how large: of four hours of film, the
+longest that is taken, these are one frame in seven minutes and one in four; no frame is wider than 8192."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Field:
     label: str
     help: str
     least: int
+    most: int
     default: str
 
 
@@ -31,7 +33,7 @@ def form_fields(defaults: ScanOptions, chosen: Mapping[str, object] | None = Non
     """The fields of a form, with what was `chosen` before or else the server's `defaults` in them."""
     hints = typing.get_type_hints(ScanOptions, include_extras=True)
     return tuple(
-        _field(name, hints[name], (chosen or {}).get(name, getattr(defaults, name))) for name in SETTINGS
+        _field(name, hints[name], (chosen or {}).get(name, getattr(defaults, name))) for name in MOST
     )
 
 
@@ -41,12 +43,17 @@ def checked(fields: Mapping[str, str], defaults: ScanOptions | None = None) -> d
     Raises:
         ProblemError: a value is no number or out of range.
     """
-    filled = {name: fields[name].strip() for name in SETTINGS if fields.get(name, "").strip()}
+    filled = {name: fields[name].strip() for name in MOST if fields.get(name, "").strip()}
     try:
         options = msgspec.convert(filled, ScanOptions, strict=False)
     except msgspec.ValidationError as error:
         raise ProblemError(422, f"a setting is out of range: {error}", hint="see /api/docs") from error
     values = {name: getattr(options, name) for name in filled}
+    for name, value in values.items():
+        if value > MOST[name]:
+            raise ProblemError(
+                422, f"a setting is out of range: {name} is at most {MOST[name]}", hint="see /api/docs"
+            )
     return {
         name: value for name, value in values.items() if defaults is None or value != getattr(defaults, name)
     }
@@ -65,5 +72,6 @@ def _field(name: str, hint: typing.Any, value: object) -> Field:
         label=name.replace("_", " ").capitalize(),
         help=meta.description or "",
         least=int(limits.ge or 0),
+        most=MOST[name],
         default="" if value is None else str(value),
     )

@@ -50,6 +50,11 @@ class Folder:
         return self.path / "report.json"
 
     @property
+    def pdf(self) -> Path:
+        """The report as PDF, once somebody asked for it."""
+        return self.path / "report.pdf"
+
+    @property
     def thumbnail(self) -> Path:
         """A small JPEG of the picture, or of the video's first frame."""
         return self.path / "thumbnail.jpg"

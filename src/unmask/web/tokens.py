@@ -7,14 +7,14 @@ import re
 import secrets
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from unmask.errors import UnmaskError
 from unmask.web.scans import LOCAL
 from unmask.web.store import new_id
-from unmask.web.tables import Token
+from unmask.web.tables import Token, now
 
 TOKEN_BYTES = 24
 PREFIX = "unmask_"
@@ -40,20 +40,38 @@ class Tokens:
                 f"{name!r} cannot be a token's name",
                 hint=f"use up to 64 letters, digits and . _ @ -, and not {LOCAL!r}",
             )
-        token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+        token = _new()
         try:
             with Session(self.engine) as session, session.begin():
                 session.add(Token(name=name, owner=new_id(), sha256=_digest(token)))
         except IntegrityError:
-            raise UnmaskError(f"there is a token for {name!r}", hint="remove it first") from None
+            raise UnmaskError(
+                f"there is a token for {name!r}", hint="`unmask tokens renew` makes another"
+            ) from None
         return token
 
-    def remove(self, name: str) -> bool:
-        """Take a token back; its holder's scans stay until they are too old, and nobody sees them any more.
-        False where there is none."""
+    def renew(self, name: str) -> str:
+        """Another token for `name` instead of the one there is; it opens the same scans.
+
+        Raises:
+            UnmaskError: there is none.
+        """
+        token = _new()
+        renewed = update(Token).where(Token.name == name).values(sha256=_digest(token), created=now())
         with Session(self.engine) as session, session.begin():
-            gone = session.scalars(delete(Token).where(Token.name == name).returning(Token.name))
-            return gone.first() is not None
+            if session.scalar(renewed.returning(Token.name)) is None:
+                raise _missing(name)
+        return token
+
+    def remove(self, name: str) -> None:
+        """Take a token back; its holder's scans stay until they are too old, and nobody sees them any more.
+
+        Raises:
+            UnmaskError: there is none.
+        """
+        with Session(self.engine) as session, session.begin():
+            if session.scalar(delete(Token).where(Token.name == name).returning(Token.name)) is None:
+                raise _missing(name)
 
     def list(self) -> list[tuple[str, datetime]]:
         """Names and when their tokens were made."""
@@ -68,6 +86,14 @@ class Tokens:
             return None
         with Session(self.engine) as session:
             return session.scalar(select(Token.owner).where(Token.sha256 == _digest(token)))
+
+
+def _new() -> str:
+    return PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def _missing(name: str) -> UnmaskError:
+    return UnmaskError(f"there is no token for {name!r}", hint="`unmask tokens list` shows all")
 
 
 def _digest(token: str) -> str:

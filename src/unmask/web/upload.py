@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -29,6 +30,9 @@ FORM = 65536
 
 FILE_FIELD = "file"
 
+LOOK_EVERY = 16 << 20
+"""Bytes of an upload between two looks at how full the disk is."""
+
 DRAINED, DRAINING = 16 << 20, 3.0
 """Bytes and seconds of an upload that are still read when it is refused."""
 
@@ -37,14 +41,16 @@ STALL = 60.0
 
 
 class Upload:
-    """What has come in so far: one file at `path`, and the fields beside it."""
+    """What has come in so far: one file at `path`, of `max_bytes` at most and as long as there are
+    `keep_free` bytes left on the disk, and the fields beside it."""
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
-        self.path, self.max_bytes = path, max_bytes
+    def __init__(self, path: Path, max_bytes: int, keep_free: int = 0) -> None:
+        self.path, self.max_bytes, self.keep_free = path, max_bytes, keep_free
         self.fields: dict[str, str] = {}
         self.name = ""
         self.size = 0
         self.head = b""
+        self._looked = 0
         self._hash = hashlib.sha256()
 
     @property
@@ -56,11 +62,12 @@ class Upload:
         """Read the whole request.
 
         Raises:
-            ProblemError: it is no form, holds no file or several, or the file is too large, empty or no
-            medium.
+            ProblemError: it is no form, holds no file or several, the file is too large, empty or no medium,
+            or the disk is full.
         """
-        boundary = self._check_head(request)
+        boundary, claimed = self._check_head(request)
         try:
+            await asyncio.to_thread(self._check_room, claimed)
             with self.path.open("wb", buffering=0) as file:
                 async for block in self._file_blocks(request.stream(), boundary):
                     self.size += len(block)
@@ -74,22 +81,30 @@ class Upload:
         except ClientDisconnect:
             raise ProblemError(400, "the upload was broken off") from None
         except OSError as error:
-            raise ProblemError(
-                507, "the server has no room for this file", hint="delete older scans"
-            ) from error
+            raise _no_room() from error
         self._check_file()
 
     def _keep(self, file: object, block: bytes) -> None:
+        if self.size - self._looked >= LOOK_EVERY:
+            self._looked = self.size
+            self._check_room(0)
         self._hash.update(block)
         view = memoryview(block)
         while view:
             view = view[file.write(view) :]  # type: ignore[attr-defined]
 
+    def _check_room(self, coming: int) -> None:
+        if shutil.disk_usage(self.path.parent).free - coming < self.keep_free:
+            raise _no_room()
+
     async def _file_blocks(self, stream: AsyncIterator[bytes], boundary: str) -> AsyncIterator[bytes]:
         """The bytes of the file; the fields before and after it are kept on the way."""
         field: MultipartSegment | None = None
         value, total = b"", 0
-        with PushMultipartParser(boundary, max_segment_count=16, strict=True) as parser:
+        # Any bytes are Latin-1: what they mean is told name by name.
+        with PushMultipartParser(
+            boundary, max_segment_count=16, header_charset="latin-1", strict=True
+        ) as parser:
             chunks = aiter(stream)
             while (chunk := await _next(chunks)) is not None:
                 total += len(chunk)
@@ -114,16 +129,18 @@ class Upload:
             return
         if self.name:
             raise ProblemError(422, "one file at a time", hint="hand in each file with a request of its own")
-        self.name = shown_name(part.filename or "")
+        self.name = shown_name(_as_text(part.filename or ""))
 
-    def _check_head(self, request: Request) -> str:
+    def _check_head(self, request: Request) -> tuple[str, int]:
+        """What parts the form's fields, and how many bytes it claims to have, 0 where it does not say."""
         kind, options = parse_options_header(request.headers.get("content-type", ""))
         if kind != "multipart/form-data" or not options.get("boundary"):
             raise ProblemError(415, "an upload is a multipart/form-data form", hint="see /api/docs")
-        claimed = request.headers.get("content-length", "")
-        if claimed.isascii() and claimed.isdigit() and int(claimed) > self.max_bytes + FORM:
+        length = request.headers.get("content-length", "")
+        claimed = int(length) if length.isascii() and length.isdigit() else 0
+        if claimed > self.max_bytes + FORM:
             raise self._too_large()
-        return str(options["boundary"])
+        return str(options["boundary"]), claimed
 
     def _check_file(self) -> None:
         if not self.name:
@@ -150,6 +167,15 @@ class Upload:
         )
 
 
+def _no_room() -> ProblemError:
+    return ProblemError(
+        507,
+        "the server has no room for this file",
+        hint="delete older scans",
+        headers={"Connection": "close"},
+    )
+
+
 async def drain(request: Request) -> None:
     """Read what a refused client still sends, for a moment and a few megabytes at most, and forget it."""
     left = DRAINED
@@ -172,6 +198,14 @@ async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
             return await anext(chunks, None)
     except TimeoutError:
         raise ProblemError(408, "the upload stalled", hint="hand it in again") from None
+
+
+def _as_text(name: str) -> str:
+    """A name whose bytes were taken for Latin-1: browsers send UTF-8, old programs do mean Latin-1."""
+    try:
+        return name.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return name
 
 
 def shown_name(claimed: str) -> str:

@@ -10,6 +10,8 @@ const MOST_PEOPLE = 6;
 /** Pause before a stream that was refused is asked for again. */
 const AFTER_LOSS_MS = 3000;
 
+const FINAL = ["done", "failed", "cancelled"];
+
 export function startLive(root) {
   const found = root.matches?.("[data-live]") ? root : root.querySelector("[data-live]");
   if (found) new Live(found).start();
@@ -45,7 +47,8 @@ class Live {
     on("queued", ({ ahead }) => this.queued(ahead));
     on("started", () => this.started());
     on("progress", (known) => this.known(known));
-    for (const name of ["done", "failed", "cancelled"]) on(name, () => this.finish());
+    for (const name of FINAL) on(name, () => this.finish());
+    on("deleted", () => this.gone());
     this.stream.addEventListener("error", () => this.lost());
   }
 
@@ -119,14 +122,27 @@ class Live {
 
   async lost() {
     if (this.stream?.readyState !== EventSource.CLOSED) return;
-    // The server refuses the stream: the scan may be gone, or the server may be on its way up again.
+    // The server refuses the stream: too many may be open, or it may be on its way up again.
     this.close();
     try {
-      await ask(this.element.dataset.live.replace(/\/events$/, ""));
+      const { state } = await ask(this.element.dataset.live.replace(/\/events$/, ""));
+      if (FINAL.includes(state)) return this.finish();
     } catch (refused) {
-      if (refused.status === 404) location.reload();
+      if (refused.status === 404) return this.gone();
     }
     setTimeout(() => this.follow(), AFTER_LOSS_MS);
+  }
+
+  /** There is nothing to ask for any more. */
+  gone() {
+    this.over = true;
+    this.close();
+    this.element.dataset.state = "deleted";
+    this.element.querySelector("#verdict .word").textContent = "Deleted";
+    this.say("This scan was deleted, with its file and everything made of it.");
+    for (const part of this.element.querySelectorAll("progress, #so-far, form, .watch, #live-people")) part.remove();
+    document.title = "Deleted (unmask)";
+    say("This scan was deleted");
   }
 
   async finish() {

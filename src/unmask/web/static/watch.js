@@ -46,6 +46,7 @@ function follow() {
   if (wanted && !stream) {
     stream = new EventSource("/api/v1/events");
     stream.addEventListener("scan", (event) => told(JSON.parse(event.data)));
+    stream.addEventListener("deleted", (event) => gone(JSON.parse(event.data).id));
   } else if (!wanted && stream) {
     stream.close();
     stream = null;
@@ -69,6 +70,14 @@ function told(scan) {
   say(`${scan.name}: ${inWords(scan)}`);
   clearTimeout(timer);
   timer = setTimeout(() => document.body.dispatchEvent(new Event("unmask:finished")), TOGETHER_MS);
+  follow();
+}
+
+/** A scan that was deleted elsewhere. */
+function gone(id) {
+  const row = rowOf(id);
+  heard.delete(id);
+  if (row) dropRow(row);
   follow();
 }
 
