@@ -9,8 +9,8 @@ busy.
 The cost of a file:
 
 - scan: what a process of two takes with `unmask.scan_many`.
-- product: the same for what a worker of the server does with it (the scan, thumbnail and picture, what is told
-  on the way, the report with its evidence on the disk, at low priority), without any queue.
+- product: the same for what a worker of the server does with it (the scan, a thumbnail, what is told on
+  the way, the report with its evidence on the disk, at low priority), without any queue.
 - queue: from being accepted to being begun by a worker that has nothing else to do, and what the dispatcher
   takes to claim a job, hand it to a worker that does nothing, and write down its end.
 
@@ -139,7 +139,6 @@ async def crowd(url: str, paths: Sequence[Path]) -> tuple[Counter[int], list[flo
                 times.append(1000 * (time.perf_counter() - began))
                 answers[answer.status_code] += 1
                 await asyncio.sleep(PAGES_EVERY)
-            await asyncio.sleep(0.5)
         states = [(await client.get(f"/api/v1/scans/{scan_id}")).json()["state"] for scan_id in ids]
     return answers, times, Counter(states)
 
@@ -192,7 +191,7 @@ def found(scans: Scans, ids: Sequence[str]) -> list[ScanInfo]:
 
 
 async def until_begun(url: str, paths: Sequence[Path]) -> float:
-    """Seconds from a file's being accepted to its being begun where nothing else is to be done, the median."""
+    """Seconds from a file's being accepted to its being begun where nothing else is to do, the median."""
     waits = []
     async with httpx.AsyncClient(base_url=url, timeout=120) as client:
         for path in paths:

@@ -4,8 +4,8 @@
     python scripts/flagship_data.py all.parquet train.parquet
 
 Sources that look the same are tied and go to one side, where most of their crops were. Methods in `HELD_OUT`
-are in `val` alone, so that what is chosen there is chosen for methods nobody trained on. Of one recording `val`
-keeps a few crops, spread evenly: more of them cost time and tell nothing new.
+are in `val` alone, so that what is chosen there is chosen for methods nobody trained on. Of one recording
+`val` keeps a few crops, spread evenly: more of them cost time and tell nothing new.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def tied(manifest: Manifest) -> list[int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("manifest", type=Path)
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()

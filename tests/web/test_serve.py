@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from PIL import Image
 from tests.web.processes import is_gone, processor_time, until
 from tests.web.served import Served
@@ -231,6 +233,12 @@ def test_two_servers_do_not_share_a_folder(served: Served) -> None:
 def test_sharing_is_refused_without_tokens(tmp_path: Path) -> None:
     with pytest.raises(UnmaskError, match="token"):
         run(ServeOptions(port=0, data=str(tmp_path)), ScanOptions(), share=lambda _: None)  # type: ignore[arg-type,return-value]
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    with serve._listener(uvicorn.Config("", host="127.0.0.1", port=0)) as listener:
+        # Only then does asyncio keep the kernel from waiting 40 ms for more.
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_an_address_in_use_is_said(served: Served, tmp_path: Path) -> None:

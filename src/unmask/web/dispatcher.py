@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("unmask.web")
 
-AHEAD = 1
-"""Jobs handed out beyond one per worker, so that none waits for the next."""
+AHEAD = 2
+"""Jobs handed out beyond one per worker, so that two that end together need not wait for the next."""
 
 TICK = 0.25
 """Seconds after which jobs and wishes to cancel are looked for without being called."""

@@ -229,7 +229,8 @@ def _orderly_end() -> Iterator[None]:
 
 def _listener(config: uvicorn.Config) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    listener = socket.socket(family)
+    # Named as TCP, since asyncio sends small answers at once (TCP_NODELAY) only where it reads that.
+    listener = socket.socket(family, proto=socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))
