@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from unmask.faces.crop import face_frame
-from unmask.forge.selfblend import OUTLINES, outline_points, self_blend
+from unmask.forge.mask import OUTLINES, outline_points
+from unmask.forge.selfblend import self_blend
 from unmask.types import Landmarks
 
 MARKS: Landmarks = ((202.6, 101.1), (246.5, 104.0), (222.7, 124.5), (202.9, 141.8), (240.8, 143.9))

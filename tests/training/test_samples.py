@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from numpy.typing import NDArray
 from unmask.data.corpus import Sample
 from unmask.errors import DataError
 from unmask.faces.crop import CropSpec, cut
+from unmask.forge import inside, twin
+from unmask.forge.retouch import RETOUCHES, retouch
+from unmask.forge.treat import TREATMENTS, treat
 from unmask.training.precut import Precut
 from unmask.training.recipe import Protocol
 from unmask.training.samples import STILL, Jitter, Mix, TrainingDraws, ValidationCrops, cut_out
@@ -51,9 +56,91 @@ def test_a_round_without_balance_has_every_label_as_often_as_the_corpus(samples:
 
 
 def test_settings_that_exclude_each_other_are_refused() -> None:
-    for mix in (Mix(precut=True), Mix(balance="none", strength=0)):
+    plain = Mix(precut=True, strength=0, self_blended=0)
+    plain.check()
+    for mix in (
+        Mix(precut=True),
+        replace(plain, twins=0.1),
+        replace(plain, retouch=0.1),
+        Mix(balance="none", strength=0),
+        Mix(balance="none", self_blended=0, twins=0.1),
+    ):
         with pytest.raises(DataError):
             mix.check()
+
+
+def test_a_kind_of_pseudo_fake_that_is_not_known_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(DataError, match="swop") as raised:
+        Mix(pseudo={"swop": 1.0}).check()
+    assert "recompress" in raised.value.hint
+    with pytest.raises(DataError, match="weight"):
+        Mix(pseudo={"swap": 0.0}).check()
+
+
+BEFORE = {
+    # By strength: label, mean and standard deviation of crops drawn before there were several kinds.
+    0: [
+        *((1, 153.17, 71.64), (1, 181.84, 63.08), (0, 155.03, 75.21), (1, 146.10, 72.67)),
+        *((0, 151.97, 74.75), (1, 170.29, 72.16), (1, 165.17, 73.45), (1, 178.62, 64.80)),
+    ],
+    0.9: [
+        *((1, 131.98, 64.21), (1, 177.23, 64.90), (1, 171.57, 76.53), (1, 144.44, 72.99)),
+        *((1, 175.21, 70.60), (1, 167.07, 69.12), (1, 164.82, 69.88), (1, 177.37, 67.18)),
+    ],
+}
+
+
+@pytest.mark.parametrize("mix", [Mix(strength=0), Mix(self_blended=1.0, real=0.2)])
+def test_recipes_from_before_there_were_several_kinds_mean_the_same(mix: Mix, samples: list[Sample]) -> None:
+    draws = TrainingDraws(samples, SPEC, mix, 8, seed=5)
+    for number, (label, mean, spread) in enumerate(BEFORE[mix.strength]):
+        crop, is_fake = draws[number]
+        assert float(is_fake) == label
+        assert float(crop.float().mean()) == pytest.approx(mean, abs=0.3)
+        assert float(crop.float().std()) == pytest.approx(spread, abs=0.3)
+
+
+ALL_KINDS = {"self_blend": 0.4, "swap": 0.3, "parts": 0.1, "decoder": 0.1, "recompress": 0.1}
+
+
+def test_all_kinds_twins_and_retouches_are_a_function_of_the_seed(samples: list[Sample]) -> None:
+    mix = Mix(pseudo=ALL_KINDS, self_blended=0.8, twins=0.8, retouch=0.5)
+    one, two = (TrainingDraws(samples, SPEC, mix, 40, seed=5) for _ in range(2))
+    labels = set()
+    for number in (33, 0, *range(20)):
+        assert bool((one[number][0] == two[number][0]).all())
+        labels.add(float(one[number][1]))
+    assert labels == {0.0, 1.0}
+
+
+def test_no_treatment_and_no_retouch_says_anything_about_the_label(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def noted(original: Callable[..., tuple[object, tuple[str, ...]]]) -> Callable[..., object]:
+        def call(*given: object) -> object:
+            picture, names = original(*given)
+            seen.append(names)
+            return picture, names
+
+        return call
+
+    monkeypatch.setattr(inside, "treat", noted(treat))
+    monkeypatch.setattr(twin, "treat", noted(treat))
+    monkeypatch.setattr("unmask.training.samples.retouch", noted(retouch))
+    mix = Mix(real=0.4, self_blended=0.5, twins=0.75, retouch=0.3, pseudo={"recompress": 1.0}, strength=0)
+    draws = TrainingDraws(samples, SPEC, mix, 1200, seed=1)
+    counts: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+    for number in range(len(draws)):
+        seen.clear()
+        is_fake = bool(draws[number][1])
+        counts[is_fake].update(name for names in seen for name in names)
+    # 0.6 × 0.5 of all draws are pseudo-fakes, as many are twins, and 0.6 against 0.4 are retouched.
+    for names, share in ((TREATMENTS, 0.5), (RETOUCHES, 0.6)):
+        for name in names:
+            both = counts[True][name] + counts[False][name]
+            assert counts[True][name] / both == pytest.approx(share, abs=3 * 0.5 / both**0.5)
 
 
 def test_kept_crops_are_the_crops_and_can_be_shared(samples: list[Sample], tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from torch.utils.data import Dataset
 from unmask.data.corpus import Sample
 from unmask.errors import DataError
 from unmask.faces.crop import CropSpec, crop_matrix, cut, warp
-from unmask.forge.selfblend import self_blend
+from unmask.forge.pseudo import PseudoFakes, check_kinds
+from unmask.forge.retouch import retouch
 from unmask.training.degrade import Odds, degrade
 from unmask.training.draws import Balance, Draws, Rounds
 from unmask.types import Landmarks
@@ -31,15 +32,22 @@ class Mix:
 
     `balance` says how samples are drawn (see `draws.Draws`; `none` takes every crop once per round, in the
     proportions of the corpus). Of balanced draws, `real` is the share of real faces, and of the fakes
-    `self_blended` the share of pseudo-fakes. `strength` scales the odds of `degradation`. `jitter` scales
-    small turns, shifts and changes of size of the crop, `flip` mirrors half of them, `cut_out` is the share
-    that lose a rectangle, and `mixup` > 0 blends pairs of a batch with Beta(mixup, mixup) (Zhang et al., ICLR
-    2018). `precut` cuts all crops once and keeps them: for small networks that need no new pictures.
+    `self_blended` the share of pseudo-fakes, whose kinds are drawn by their weights in `pseudo` (see
+    `forge.kinds`). `twins` is the share of the real ones that went, as a whole, through what such a fake's
+    face went through: as many as there are pseudo-fakes where `real` × `twins` is (1 - `real`) ×
+    `self_blended`. `retouch` is the share of all draws, of either label, that get a beauty filter, glasses, a
+    caption and the like. `strength` scales the odds of `degradation`. `jitter` scales small turns, shifts and
+    changes of size of the crop, `flip` mirrors half of them, `cut_out` is the share that lose a rectangle,
+    and `mixup` > 0 blends pairs of a batch with Beta(mixup, mixup) (Zhang et al., ICLR 2018). `precut` cuts
+    all crops once and keeps them: for small networks that need no new pictures.
     """
 
     balance: Balance = "groups"
     real: Share = 0.5
     self_blended: Share = 0.5
+    pseudo: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=lambda: {"self_blend": 1.0})
+    twins: Share = 0.0
+    retouch: Share = 0.0
     strength: Share = 0.9
     degradation: Odds = field(default_factory=Odds)
     jitter: Annotated[float, Meta(ge=0)] = 1.0
@@ -49,16 +57,17 @@ class Mix:
     precut: bool = False
 
     def check(self) -> None:
-        """Raises `DataError` for settings that exclude each other."""
-        if self.precut and (self.strength or self.self_blended):
+        """Raises `DataError` for settings that exclude each other, or for a kind that is not known."""
+        check_kinds(self.pseudo)
+        if self.precut and (self.strength or self.self_blended or self.twins or self.retouch):
             raise DataError(
                 "mix.precut keeps finished crops, which can be neither self-blended nor degraded",
-                hint="set strength and self_blended to 0, or precut to false",
+                hint="set strength, self_blended, twins and retouch to 0, or precut to false",
             )
-        if self.balance == "none" and self.self_blended:
+        if self.balance == "none" and (self.self_blended or self.twins):
             raise DataError(
                 "mix.balance none takes the crops as they are, so none can be self-blended",
-                hint="set self_blended to 0, or balance to groups",
+                hint="set self_blended and twins to 0, or balance to groups",
             )
 
 
@@ -131,7 +140,9 @@ class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
         self.spec, self.mix, self.length, self.seed = spec, mix, length, seed
         self.source = source or FromDisk()
         self.rounds = Rounds(samples, seed)
-        self.real = Draws([s for s in samples if not s.fake], mix.balance)
+        reals = [s for s in samples if not s.fake]
+        self.pseudo = PseudoFakes(mix.pseudo, reals, read_image)
+        self.real = Draws(reals, mix.balance)
         self.fake = Draws([s for s in samples if s.fake], mix.balance)
 
     def __len__(self) -> int:
@@ -145,10 +156,14 @@ class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
             is_fake = sample.fake
         else:
             is_fake = bool(rng.random() >= mix.real)
-            blends = is_fake and rng.random() < mix.self_blended
-            sample = (self.fake if is_fake and not blends else self.real).draw(rng)
-            if blends:
-                image = self_blend(read_image(sample), sample.landmarks, rng).image
+            forges = is_fake and rng.random() < mix.self_blended
+            sample = (self.fake if is_fake and not forges else self.real).draw(rng)
+            if forges:
+                image = self.pseudo.make(sample, rng).image
+            elif mix.twins and not is_fake and rng.random() < mix.twins:
+                image = self.pseudo.twin(sample, rng)
+        if mix.retouch and rng.random() < mix.retouch:
+            image = retouch(read_image(sample) if image is None else image, sample.landmarks, rng)[0]
         if mix.strength:
             image = degrade(
                 read_image(sample) if image is None else image, rng, mix.strength, mix.degradation
