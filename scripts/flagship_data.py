@@ -4,8 +4,7 @@
     python scripts/flagship_data.py all.parquet train.parquet
 
 Sources that look the same are tied and go to one side, where most of their crops were. Methods in `HELD_OUT`
-are in `val` alone, so that what is chosen there is chosen for methods nobody trained on. Of one recording
-`val` keeps a few crops, spread evenly: more of them cost time and tell nothing new.
+are in `val` alone, so that what is chosen there is chosen for methods nobody trained on.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import argparse
 from collections import Counter, defaultdict
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from unmask.data.check.duplicates import near_pairs
@@ -24,9 +22,6 @@ from unmask.data.manifest import Manifest, read_manifest, write_manifest
 
 HELD_OUT = ("faceshifter", "omnihuman", "imagen", "stylegan1")
 """A swap, a talking head, a text-to-image model and a GAN."""
-
-PER_SOURCE = 6
-"""Crops of one recording and method that `val` keeps."""
 
 
 def tied(manifest: Manifest) -> list[int]:
@@ -72,14 +67,6 @@ def main() -> None:
         "" if side[number] == "train" and row["method"] in HELD_OUT else side[number]
         for row, number in zip(rows, group, strict=True)
     ]
-    recordings: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for place, (row, where) in enumerate(zip(rows, split, strict=True)):
-        if where == "val":
-            recordings[row["source"], row["method"]].append(place)
-    for places in recordings.values():
-        kept = {places[i] for i in np.linspace(0, len(places) - 1, PER_SOURCE).round().astype(int)}
-        for place in places:
-            split[place] = "val" if place in kept else ""
     table = manifest.table.with_columns(pl.Series("split", split))
     write_manifest(arguments.out, Manifest(manifest.root, table))
     moved = sum(row["split"] != where for row, where in zip(rows, split, strict=True))

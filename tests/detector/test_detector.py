@@ -33,8 +33,23 @@ def test_a_forged_stretch_in_a_long_clip_shows_in_window_but_not_in_mean() -> No
     assert AGGREGATIONS["mean"](scores) < -2.5
 
 
+def test_stretch_shows_a_forged_stretch_and_does_not_grow_with_the_length_of_a_clip() -> None:
+    random = np.random.default_rng(0)
+    clips = {length: [random.normal(-3.0, 1.0, length) for _ in range(200)] for length in (12, 120, 1200)}
+    told = {
+        name: [float(np.mean([AGGREGATIONS[name](clip) for clip in clips[length]])) for length in clips]
+        for name in ("window", "stretch")
+    }
+    assert told["stretch"] == pytest.approx([-3.0] * 3, abs=0.05)
+    assert told["window"][2] > told["window"][0] + 0.5
+    forged = clips[1200][0].copy()
+    forged[600 : 600 + 2 * WINDOW] = random.normal(4.0, 1.0, 2 * WINDOW)
+    assert AGGREGATIONS["stretch"](forged) > 1.0
+    assert AGGREGATIONS["mean"](forged) < -2.5
+
+
 def test_unknown_aggregation_names_the_known_ones(make_model: Callable[..., Path]) -> None:
-    with pytest.raises(UnmaskError, match=r"(?s)loudest.*mean, median, top, window"):
+    with pytest.raises(UnmaskError, match=r"(?s)loudest.*mean, median, stretch, top, window"):
         Detector.load([make_model()], aggregation="loudest")
 
 

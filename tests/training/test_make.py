@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import msgspec
 import numpy as np
@@ -19,7 +21,7 @@ from unmask.errors import DataError, UnmaskError
 from unmask.faces.crop import cut
 from unmask.options import ScanOptions
 from unmask.scanner import Scanner
-from unmask.training.fit import Fit
+from unmask.training.fit import Fit, Scored, score
 from unmask.training.make import make, prepare
 from unmask.training.recipe import parse_recipe, read_recipe
 from unmask.training.result import read_result
@@ -106,6 +108,25 @@ def test_what_cannot_work_is_told_before_anything_is_trained(
         document["start"] = "none"
     with pytest.raises(UnmaskError, match=named):
         prepare(parse_recipe(document), toy[1], tmp_path / "run", say=lambda _: None)
+
+
+def test_weights_are_chosen_by_a_few_crops_of_a_recording_and_calibrated_on_all(
+    toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    document = changed(msgspec.yaml.decode(RECIPE), {"schedule.validate_each": 3, "mix.strength": 0})
+    fit = prepare(parse_recipe(document), toy[1], tmp_path / "run", say=lambda _: None)
+    kept = [s.path.name for s in fit.chosen_by if not s.fake]
+    assert kept == [f"val-real-{number}.png" for number in (0, 1, 2, 3, 4, 8, 13)]
+    assert len(fit.val) == 28
+    judged: list[int] = []
+
+    def counted(*arguments: Any, **others: Any) -> Scored:
+        judged.append(len(arguments[1]))
+        return score(*arguments, **others)
+
+    with mock.patch("unmask.training.fit.score", counted):
+        fit.run(workers=0)
+    assert set(judged) == {14}
 
 
 def test_missing_pictures_are_counted_before_anything_is_trained(

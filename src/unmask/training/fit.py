@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -115,6 +117,7 @@ class Fit:
                     hint="nothing can be learned or chosen without both",
                 )
         schedule = recipe.schedule
+        self.chosen_by = spread(self.val, schedule.validate_each)
         self.steps = schedule.length(len(self.train))
         torch.manual_seed(recipe.seed)
         start = None if recipe.start == FROM_SCRATCH else recipe.start
@@ -250,8 +253,8 @@ class Fit:
     def _quality(self, workers: int) -> tuple[dict[str, float], float]:
         """Figures on `val`, and the one by which weights are chosen: the macro-averaged AUC, of crops as they
         are and, where the recipe degrades, as much of degraded ones."""
-        clean = score(self.average, self.val, self.recipe, 0.0, workers=workers, source=self.source)
-        labels = torch.tensor([float(s.fake) for s in self.val])
+        clean = score(self.average, self.chosen_by, self.recipe, 0.0, workers=workers, source=self.source)
+        labels = torch.tensor([float(s.fake) for s in self.chosen_by])
         logits = torch.tensor(clean.logits)
         figures = {
             "loss": float(nn.functional.binary_cross_entropy_with_logits(logits, labels)),
@@ -261,7 +264,7 @@ class Fit:
         }
         if not self.recipe.mix.strength:
             return figures, figures["macro_auc"]
-        degraded = score(self.average, self.val, self.recipe, VALIDATION_STRENGTH, workers=workers)
+        degraded = score(self.average, self.chosen_by, self.recipe, VALIDATION_STRENGTH, workers=workers)
         figures |= {"degraded_auc": degraded.auc(), "degraded_macro_auc": degraded.macro_auc()}
         return figures, (figures["macro_auc"] + figures["degraded_macro_auc"]) / 2
 
@@ -288,6 +291,21 @@ class Fit:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.best, self.worse = int(state["step"]), float(state["best"]), int(state["worse"])
         self.journal.forget_after(self.step)
+
+
+def spread(samples: Sequence[Sample], each: int) -> list[Sample]:
+    """Of every recording and method `each` crops, spread evenly over it, in the order given; all for 0.
+    Photos are kept."""
+    if not each:
+        return list(samples)
+    rows: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for row, sample in enumerate(samples):
+        if sample.kind != "photo":
+            rows[sample.dataset, sample.source, sample.method].append(row)
+    kept = {row for row, sample in enumerate(samples) if sample.kind == "photo"}
+    for places in rows.values():
+        kept |= {places[at] for at in np.linspace(0, len(places) - 1, each).round().astype(int)}
+    return [samples[row] for row in sorted(kept)]
 
 
 def mix_up(images: Tensor, labels: Tensor, alpha: float) -> tuple[Tensor, Tensor]:

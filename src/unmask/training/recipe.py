@@ -46,8 +46,10 @@ class Schedule:
     The length is `steps` updates of `batch` crops or, where `epochs` is given, that many times the training
     crops. The rate warms up over `warm_up` steps, then follows `decay`: a cosine to zero, a tenth at a half
     and at three quarters of the way (`step`), or as it is (`constant`). `average` is the decay of the moving
-    average of the weights that is validated and exported; 0 exports the weights themselves. `patience`
-    validations without a better one stop the training; 0 never does. `clip` bounds the gradient's norm.
+    average of the weights that is validated and exported; 0 exports the weights themselves. Weights are
+    chosen by `validate_each` crops of every recording, spread evenly (0: by all); calibrated on all.
+    `patience` validations without a better one stop the training; 0 never does. `clip` bounds the gradient's
+    norm.
     """
 
     steps: Positive = 3000
@@ -60,6 +62,7 @@ class Schedule:
     average: Annotated[float, Meta(ge=0, lt=1)] = 0.997
     label_smoothing: Annotated[float, Meta(ge=0, lt=0.5)] = 0.05
     validate_every: Positive = 500
+    validate_each: Annotated[int, Meta(ge=0)] = 0
     patience: Annotated[int, Meta(ge=0)] = 0
     clip: Annotated[float, Meta(gt=0)] = 5.0
     bfloat16: bool = True
