@@ -392,7 +392,7 @@ def test_stopped_work_leaves_the_old_file_and_no_other(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ensemble_module, "_calibrated", stop)
+    monkeypatch.setattr(ensemble_module, "recalibrated", stop)
     with pytest.raises(KeyboardInterrupt):
         ensemble(paths, toy, out, cache=cache, say=lambda _: None)
     assert out.read_bytes() == b"the old one"

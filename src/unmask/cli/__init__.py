@@ -23,6 +23,7 @@ VERBS = {
     "train": "make a model from a recipe (needs unmask[lab])",
     "tune": "search for better settings of a recipe (needs unmask[lab])",
     "ensemble": "combine models into one (needs unmask[lab])",
+    "quantize": "make a model smaller and quicker in 8-bit integers (needs unmask[lab])",
     "compare": "put training runs side by side in one table (needs unmask[lab])",
     "explain": "show what in a face moves a model's score, and whether its heatmap can be believed",
     "evaluate": "measure a model on labelled media (needs unmask[lab])",

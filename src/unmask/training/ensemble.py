@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -26,8 +26,8 @@ from unmask.training.ensemble_graph import resizes, shared_crop
 from unmask.training.ensemble_scores import AS_IS, DEGRADED, Progress, ms_per_face, scores_of
 from unmask.training.ensemble_search import Trial, subsets, try_all
 from unmask.training.ensemble_vote import Method, Vote, fit_vote
-from unmask.training.fit import Scored
 from unmask.training.merge import Member, merge, with_card
+from unmask.training.recalibrate import recalibrated
 from unmask.types import Band
 from unmask.version import __version__
 
@@ -124,7 +124,7 @@ def ensemble(
     (raw,) = scores_of([merged], samples, folder, progress)
     expected = vote.log_odds(of_chosen.reshape(-1, len(chosen))).reshape(2, -1)
     _tell_difference(raw, expected, resized=resizes([m.spec for m in chosen]), say=say)
-    card = _calibrated(blank, samples, raw, say)
+    card = recalibrated(blank, samples, raw, say)
     history = sum((member.model.history for member in chosen), history_of(samples, corpus))
     write(out, with_card(network, msgspec.json.encode(card).decode(), card.description, history))
     say(f"{ms_per_face(load_model(out)):.1f} ms per face on one thread")
@@ -212,37 +212,6 @@ def _blank_card(members: Sequence[Member], vote: Vote, name: str, *, fitted: boo
         licence=" ".join(dict.fromkeys(card.licence for card in cards)),
         seed=0,
         recipe_sha256=hashlib.sha256(msgspec.json.encode(plan)).hexdigest(),
-    )
-
-
-def _calibrated(
-    blank: ModelCard, samples: tuple[Sample, ...], raw: NDArray[np.float64], say: Callable[[str], None]
-) -> ModelCard:
-    """The card with aggregation, calibration, band, operating points and figures from the file's scores."""
-    conditions = {
-        name: calibrate.units_of(Scored(samples, tuple(raw[row].tolist())))
-        for name, row in (("val", AS_IS), ("val, degraded", DEGRADED))
-    }
-    both = [unit for units in conditions.values() for unit in units]
-    trials = calibrate.try_aggregations(both)
-    aggregation = trials[0].name if trials else blank.aggregation
-    scores = calibrate.aggregated(both, aggregation)
-    calibration = calibrate.fit_calibration(both, scores)
-    probabilities = calibrate.probabilities_of(scores, calibration)
-    figures = tuple(
-        figure
-        for on, units in conditions.items()
-        for figure in calibrate.figures_of(units, calibrate.aggregated(units, aggregation), on)
-    )
-    for figure in figures:
-        say(f"{figure.on} {figure.level}s: AUC {figure.auc:.3f} [{figure.low:.3f}, {figure.high:.3f}]")
-    return replace(
-        blank,
-        aggregation=aggregation,
-        calibration=calibration,
-        band=calibrate.fit_band(both, probabilities),
-        operating_points=calibrate.operating_points(both, probabilities),
-        figures=figures,
     )
 
 
