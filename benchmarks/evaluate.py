@@ -75,14 +75,18 @@ def make(path: Path, videos: int) -> None:
 
 
 def figures(path: Path) -> None:
-    """Make all figures and print what it took."""
-    from unmask.evaluation.figures import lines
+    """Make all figures, then the page, and print what it took."""
+    from unmask.evaluation.outcome import outcome
     from unmask.evaluation.table import read_scores
 
     began = time.perf_counter()
-    count = sum(1 for _ in lines(read_scores(path)))
+    told = outcome(read_scores(path))
+    measured = time.perf_counter()
+    page = told.page()
+    drawn = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{count} lines of figures in {time.perf_counter() - began:.1f} s, at most {peak:,.0f} MiB")
+    print(f"{len(told.lines)} lines of figures in {measured - began:.1f} s")
+    print(f"the page ({len(page) / 1024:,.0f} KiB) in {drawn - measured:.1f} s more; at most {peak:,.0f} MiB")
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ def test_figures_are_printed_and_kept(
         assert "| tiny | images: all |" in told
         assert "Mean relative AUC of tiny" in told
     assert {path.name for path in out.iterdir()} == {
-        "figures.csv", "journal.jsonl", "report.md", "scores.parquet",
+        "figures.csv", "journal.jsonl", "paired.csv", "report.html", "report.md", "scores.parquet",
     }  # fmt: skip
     assert len(read_scores(out / "scores.parquet").models) == 1
 

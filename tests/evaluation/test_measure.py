@@ -16,7 +16,7 @@ from unmask.errors import DataError
 from unmask.evaluation.figures import MEDIUM, lines
 from unmask.evaluation.labelled import read_media
 from unmask.evaluation.measure import Degraded, measure
-from unmask.evaluation.outcome import to_csv, to_markdown
+from unmask.evaluation.outcome_text import to_csv, to_markdown
 from unmask.options import ScanOptions
 from unmask.types import Verdict
 

@@ -134,6 +134,10 @@ def test_deepfakebench_is_followed_on_frames_as_it_gives_them_out(
         sets=["celebdf2"],
         workers=1,
     )
+    written = sorted(path.name for path in (tmp_path / "out" / "celebdf2").iterdir())
+    assert written == ["figures.csv", "paired.csv", "report.html", "report.md", "scores.parquet"]
+    page = (tmp_path / "out" / "celebdf2" / "report.html").read_text(encoding="utf-8")
+    assert "Protocol deepfakebench, set celebdf2 (test)." in page
     rows = read_scores(tmp_path / "out" / "celebdf2" / "scores.parquet").rows
     files = rows.filter(rows["level"] == FILE)
     assert files["kind"].to_list() == ["video"] * 4

@@ -74,8 +74,8 @@ def command(
 
     MODELS are names or paths of model files, or detectors of others as mesonet:FILE.h5, onnx:FILE.toml or
     command:FILE.toml (docs/peers.md). All networks look at the same frames and faces. With --out, what is
-    done is kept: called again, it goes on; it leaves the report, figures.csv, and scores.parquet, from which
-    all can be made again.
+    done is kept: called again, it goes on; it leaves the report as a page and as Markdown, figures.csv,
+    paired.csv, and scores.parquet, from which all can be made again.
     """
     if protocol is not None:
         if not models or media or split or scores or degrade or frames:
@@ -93,7 +93,7 @@ def command(
     try:
         from unmask.evaluation.entrants import imported, joined, measure_all
         from unmask.evaluation.labelled import read_media
-        from unmask.evaluation.outcome import to_markdown
+        from unmask.evaluation.outcome_text import to_markdown
     except ImportError as error:
         raise UnmaskError(f"evaluating needs {error.name}", hint="pip install 'unmask[lab]'") from error
     from unmask.cli.bar import steps

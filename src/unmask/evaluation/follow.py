@@ -13,16 +13,14 @@ from unmask.detector.model import load_model
 from unmask.errors import DataError
 from unmask.evaluation.degrade import SEVERITIES
 from unmask.evaluation.entrants import measure_all
-from unmask.evaluation.figures import Line
-from unmask.evaluation.figures import lines as lines_of
 from unmask.evaluation.held_out import has_seen_table, seen_of
 from unmask.evaluation.measure import Degraded, Progress
-from unmask.evaluation.outcome import robustness, robustness_table, to_csv, to_markdown
+from unmask.evaluation.outcome import Outcome, outcome, write_files
 from unmask.evaluation.parts import FOLDERS, Held, hold, place_of, recordings_of, sampled
 from unmask.evaluation.peers import PEERS
 from unmask.evaluation.protocol import BY_CARD, TEST, Part, Protocol, Role
 from unmask.evaluation.scoring import rescored
-from unmask.evaluation.table import Medium, Scores, Setting, write_scores
+from unmask.evaluation.table import Medium, Scores, Setting
 from unmask.report.atomic import write
 from unmask.version import __version__
 
@@ -35,11 +33,10 @@ ALL_SEEN = -1
 
 @dataclass(frozen=True)
 class Followed:
-    """One set as it was measured: its scores with their setting, and their figures."""
+    """One set as it was measured, and the text that tells of it."""
 
     held: Held
-    scores: Scores
-    lines: tuple[Line, ...]
+    text: str
 
 
 def follow(
@@ -57,7 +54,7 @@ def follow(
     """Measure `models` (as `entrants.measure_all` takes them) on the protocol's sets of this `role`, or on
     those of them that `sets` names; gives the report's text.
 
-    `out` gets the report, the protocol, and a folder per set with its scores, figures and report; called
+    `out` gets the report, the protocol, and a folder per set with its scores, figures and reports; called
     again on the same folder it goes on.
 
     Raises:
@@ -99,8 +96,8 @@ def follow(
         before += len(files)
         joined = recordings_of(files) if one.part.recordings == FOLDERS else None
         setting = _setting(protocol, one, scores, own, seen[one.part.name])
-        scores = replace(rescored(scores, protocol.scoring, joined), setting=setting)
-        followed.append(_written(protocol, one, scores, out / one.part.name))
+        scores = rescored(scores, protocol.scoring, joined)
+        followed.append(_written(protocol, one, scores, setting, out / one.part.name))
     text = report(protocol, followed)
     write(out / "report.md", text.encode())
     return text
@@ -154,16 +151,14 @@ def report(protocol: Protocol, followed: Sequence[Followed]) -> str:
     if protocol.apart != "source":
         parts += ["Test sets may share recordings with what models learned from, but no files.", ""]
     for one in followed:
-        parts += [f"## {one.held.part.name}", "", part_report(one)]
+        parts += [f"## {one.held.part.name}", "", one.text]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def part_report(one: Followed) -> str:
+def part_report(setting: Setting, told: Outcome) -> str:
     """The figures of one set, under what has to be known of its models."""
-    setting = one.scores.setting
-    assert setting is not None
     parts = []
-    for model in one.scores.models:
+    for model in told.scores.models:
         count = setting.seen.get(model.name, 0)
         if count:
             parts.append(
@@ -177,25 +172,16 @@ def part_report(one: Followed) -> str:
                 f"What {model.name} was trained on its file does not say, or not all of it: it could not be "
                 "compared with this set."
             )
-    text = to_markdown(one.lines)
-    degraded = robustness(one.scores)
-    if degraded:
-        text += f"\n{robustness_table(degraded)}"
-    return "".join(f"{line}\n\n" for line in parts if setting.role == TEST) + text
+    return "".join(f"{line}\n\n" for line in parts if setting.role == TEST) + told.text()
 
 
-def _written(protocol: Protocol, held: Held, scores: Scores, folder: Path) -> Followed:
-    draws = protocol.bootstrap
-    told = lines_of(
-        scores, levels=protocol.levels, groups=protocol.groups, draws=draws.draws, seed=draws.seed
-    )
-    one = Followed(held, scores, tuple(told))
+def _written(protocol: Protocol, held: Held, scores: Scores, setting: Setting, folder: Path) -> Followed:
+    told = outcome(replace(scores, setting=setting), levels=protocol.levels, groups=protocol.groups)
+    text = part_report(setting, told)
     folder.mkdir(parents=True, exist_ok=True)
-    write_scores(scores, folder / "scores.parquet")
-    write(folder / "figures.csv", to_csv(one.lines).encode())
     head = f"# {held.part.name}, protocol {protocol.name}\n\nSHA-256 `{protocol.sha256}`\n\n"
-    write(folder / "report.md", (head + part_report(one)).encode())
-    return one
+    write_files(told, folder, head + text)
+    return Followed(held, text)
 
 
 def _record(protocol: Protocol) -> dict[str, object]:

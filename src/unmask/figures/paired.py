@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,11 @@ from scipy.stats import norm, rankdata
 
 from unmask.errors import DataError
 from unmask.figures.estimate import Estimate
+
+Array = NDArray[np.float64]
+
+NOTHING = 1e-12
+"""Differences smaller than this are rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,47 +42,86 @@ def delong(
     if len(np.unique(names[labels])) < 2 or len(np.unique(names[~labels])) < 2:
         what = "samples" if sources is None else "sources"
         raise DataError(f"DeLong's test needs at least two real and two fake {what}")
-    scores = np.stack([np.asarray(first, np.float64), np.asarray(second, np.float64)])
-    by_fake, by_real = _placements(labels, scores)
-    aucs = by_fake.mean(axis=1)
-    covariance = _covariance(by_fake - aucs[:, None], by_real - aucs[:, None], labels, names)
-    error = float(np.sqrt(max(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0)))
-    value = float(aucs[0] - aucs[1])
-    if error == 0.0:
-        return Difference(Estimate(value, value, value), 1.0 if value == 0 else 0.0)
+    number = np.unique(names, return_inverse=True)[1]
+    one, other = (Standing.of_auc(labels, np.asarray(s, np.float64), number) for s in (first, second))
+    value, error = one.value - other.value, one.error_of_difference(other)
     reach = float(norm.ppf(0.975)) * error
-    return Difference(Estimate(value, value - reach, value + reach), float(2 * norm.sf(abs(value) / error)))
+    return Difference(Estimate(value, value - reach, value + reach), p_value(value, error))
 
 
-def _covariance(
-    of_fakes: NDArray[np.float64],
-    of_reals: NDArray[np.float64],
-    labels: NDArray[np.bool_],
-    sources: NDArray[np.generic],
-) -> NDArray[np.float64]:
-    """The covariance (2, 2) of two AUCs from the fakes' and the reals' placements (2, n) around them, summed
-    by source."""
-    number = np.unique(sources, return_inverse=True)[1]
-    total = int(number.max()) + 1
-    sums = []
-    for placements, rows in ((of_fakes, labels), (of_reals, ~labels)):
-        present = len(np.unique(number[rows]))
-        by_source = np.stack([np.bincount(number[rows], weights=p, minlength=total) for p in placements])
-        sums.append((by_source / rows.sum(), present / (present - 1)))
-    (fakes, widen_fakes), (reals, widen_reals) = sums
-    across = fakes @ reals.T * (total / (total - 1))
-    own = widen_fakes * (fakes @ fakes.T) + widen_reals * (reals @ reals.T)
-    return np.asarray(own + across + across.T)
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A figure that is a mean over fakes and over reals, and what each source adds to its error.
+
+    `of_fakes` and `of_reals` (S,) are the sources' sums of what their samples lie above the mean, over the
+    number of samples of the label; 0 for a source without any. `present` are the numbers of sources that have
+    fakes and reals.
+    """
+
+    value: float
+    of_fakes: Array
+    of_reals: Array
+    present: tuple[int, int]
+
+    @classmethod
+    def of_auc(cls, labels: NDArray[np.bool_], scores: Array, number: NDArray[np.int64]) -> Standing:
+        """AUC; `number` (N,) are the sources, from 0 on."""
+        by_fake, by_real = _placements(labels, scores)
+        return cls._of(float(by_fake.mean()), by_fake, by_real, labels, number)
+
+    @classmethod
+    def of_balanced_accuracy(
+        cls, labels: NDArray[np.bool_], called: NDArray[np.bool_], number: NDArray[np.int64]
+    ) -> Standing:
+        """The mean of the shares of fakes `called` fake and of reals not called so."""
+        right = np.where(labels, called, ~called) / 2
+        by_fake, by_real = right[labels], right[~labels]
+        return cls._of(float(by_fake.mean() + by_real.mean()), by_fake, by_real, labels, number)
+
+    @classmethod
+    def _of(
+        cls,
+        value: float,
+        by_fake: Array,
+        by_real: Array,
+        labels: NDArray[np.bool_],
+        number: NDArray[np.int64],
+    ) -> Standing:
+        sums: list[Array] = []
+        present: list[int] = []
+        for shares, rows in ((by_fake, labels), (by_real, ~labels)):
+            above = (shares - shares.mean()) / len(shares)
+            sums.append(np.asarray(np.bincount(number[rows], above, int(number.max()) + 1), np.float64))
+            present.append(len(np.unique(number[rows])))
+        return cls(value, sums[0], sums[1], (present[0], present[1]))
+
+    def error_of_difference(self, other: Standing) -> float:
+        """The standard error of the difference to `other`, of the same samples (Obuchowski, 1997)."""
+        fakes, reals = self.of_fakes - other.of_fakes, self.of_reals - other.of_reals
+        count_fakes, count_reals = self.present
+        total = len(fakes)
+        variance = (
+            count_fakes / (count_fakes - 1) * (fakes @ fakes)
+            + count_reals / (count_reals - 1) * (reals @ reals)
+            + 2 * total / (total - 1) * (fakes @ reals)
+        )
+        return math.sqrt(max(float(variance), 0.0))
 
 
-def _placements(
-    labels: NDArray[np.bool_], scores: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """For each fake the share of reals below it (2, fakes), and for each real the share of fakes above it
-    (2, reals); ties count half."""
-    fakes, reals = scores[:, labels], scores[:, ~labels]
-    together = rankdata(np.concatenate([fakes, reals], axis=1), axis=1)
-    count_fake, count_real = fakes.shape[1], reals.shape[1]
-    by_fake = (together[:, :count_fake] - rankdata(fakes, axis=1)) / count_real
-    by_real = 1 - (together[:, count_fake:] - rankdata(reals, axis=1)) / count_fake
+def p_value(value: float, error: float) -> float:
+    """The two-sided p-value of a difference with this standard error, by the normal distribution."""
+    if abs(value) < NOTHING:
+        return 1.0
+    if error < NOTHING:
+        return 0.0
+    return float(2 * norm.sf(abs(value) / error))
+
+
+def _placements(labels: NDArray[np.bool_], scores: Array) -> tuple[Array, Array]:
+    """For each fake the share of reals below it (fakes,), and for each real the share of fakes above it
+    (reals,); ties count half."""
+    fakes, reals = scores[labels], scores[~labels]
+    together = rankdata(np.concatenate([fakes, reals]))
+    by_fake = (together[: len(fakes)] - rankdata(fakes)) / len(reals)
+    by_real = 1 - (together[len(fakes) :] - rankdata(reals)) / len(fakes)
     return np.asarray(by_fake), np.asarray(by_real)
