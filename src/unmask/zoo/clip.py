@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from unmask.zoo.network import NETWORKS, NetworkInfo
 
 PATCH, WIDTH, LAYERS, HEADS = 16, 768, 12, 12
+EARLY = (4, 8)
+"""Layers whose class tokens are judged beside the last one's: they know of traces that later ones forget."""
+
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -46,11 +49,30 @@ class _Layer(nn.Module):
         return cast("Tensor", x + self.mlp["fc2"](hidden * torch.sigmoid(1.702 * hidden)))
 
 
+class _Head(nn.Module):
+    """Places of the last layer (N, P, 768) and class tokens of earlier ones, (N, 768) each, to evidence (N, P)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in EARLY)
+        self.linear = nn.Linear((1 + len(EARLY)) * WIDTH, 1)
+        nn.init.normal_(self.linear.weight, std=0.01)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, places: Tensor, early: list[Tensor], dropout: nn.Module) -> Tensor:
+        late, *weights = self.linear.weight[0].split(WIDTH)
+        evidence = dropout(places) @ late + self.linear.bias
+        for norm, token, weight in zip(self.norms, early, weights, strict=True):
+            evidence = evidence + (dropout(norm(token)) @ weight)[:, None]
+        return evidence
+
+
 class ClipViT(nn.Module):
     """Maps images (N, 3, S, S), S a multiple of 16, to `(logit (N,), evidence (N, S/16, S/16))`.
 
     The linear head works on the mean of the class token and each patch, so that the map of what the places
-    say has the logit as its mean. Position embeddings are resized for other sizes than 224.
+    say has the logit as its mean; class tokens of earlier layers (`EARLY`) add the same everywhere. Position
+    embeddings are resized for other sizes than 224.
     """
 
     def __init__(self, size: int = 224, dropout: float | None = None) -> None:
@@ -63,25 +85,28 @@ class ClipViT(nn.Module):
         self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
         self.post_layernorm = nn.LayerNorm(WIDTH)
         self.dropout = nn.Dropout(dropout or 0.0)
-        self.classifier = nn.Linear(WIDTH, 1)
-        nn.init.normal_(self.classifier.weight, std=0.01)
-        nn.init.zeros_(self.classifier.bias)
+        self.classifier = _Head()
 
-    def tokens(self, x: Tensor) -> Tensor:
-        """The last layer's states (N, 1 + patches, 768): the class token, then the patches row by row."""
+    def tokens(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The last layer's states (N, 1 + patches, 768), the class token and then the patches row by row, and
+        the class tokens (N, 768) after the layers in `EARLY`."""
         patches = self.patch_embedding(x).flatten(2).transpose(1, 2)
         # len(x) would become a constant in the exported file.
         first = self.class_embedding.expand(x.shape[0], 1, -1)
         states = self.pre_layrnorm(torch.cat([first, patches], dim=1) + self.position_embedding)
-        for layer in self.layers:
+        early = []
+        for number, layer in enumerate(self.layers, start=1):
             states = layer(states)
-        return cast("Tensor", states)
+            if number in EARLY:
+                early.append(states[:, 0])
+        return states, early
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        states = self.post_layernorm(self.tokens(x))
+        states, early = self.tokens(x)
+        states = self.post_layernorm(states)
         # The class token counts as much as all patches together, and is the same for each place.
         mixed = 0.5 * (states[:, :1] + states[:, 1:])
-        evidence = self.classifier(self.dropout(mixed))[..., 0]
+        evidence = self.classifier(mixed, early, self.dropout)
         return evidence.mean(1), evidence.unflatten(1, (self.grid, self.grid))
 
 
@@ -105,7 +130,7 @@ def load(network: nn.Module, state: dict[str, Tensor]) -> None:
         grid = nn.functional.interpolate(grid, (network.grid,) * 2, mode="bicubic", align_corners=False)
         renamed["position_embedding"] = torch.cat([positions[:1], grid.reshape(WIDTH, -1).T])
     missing, unexpected = network.load_state_dict(renamed, strict=False)
-    if unexpected or set(missing) != {"classifier.weight", "classifier.bias"}:
+    if unexpected or any(not name.startswith("classifier.") for name in missing):
         raise ValueError(f"not a CLIP ViT-B/16 tower: missing {missing}, unexpected {unexpected}")
 
 
@@ -116,7 +141,7 @@ NETWORKS.register("clip_vit_b16")(
         size=224,
         paper="Radford et al., Learning transferable visual models from natural language supervision, "
         "ICML 2021",
-        parameters=85_800_193,
+        parameters=85_804_801,
         macs=17_563_210_752,
         mean=CLIP_MEAN,
         std=CLIP_STD,
