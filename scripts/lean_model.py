@@ -8,7 +8,6 @@ MODELS is `src/unmask/detector/models`. Calibrated anew on `val`, since its matr
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -21,7 +20,7 @@ from unmask.report.atomic import write
 from unmask.training.ensemble_scores import AS_IS, DEGRADED, ms_per_face, scores_of
 from unmask.training.lean import lean
 from unmask.training.merge import with_card
-from unmask.training.recalibrate import recalibrated
+from unmask.training.recalibrate import recalibrated, trained_methods
 from unmask.zoo.starts import STARTS, start_path
 
 
@@ -39,7 +38,7 @@ def main() -> None:
     small = Model(blank, full.card.name, 2, beside)
     val = tuple(sample for sample in read_samples(chosen.corpus) if sample.split == "val")
     raw = scores_of([full, small], val, chosen.model.parent / "scores", lambda done, of, line: None)
-    card = replace(recalibrated(full.card, val, raw[1], print), name=full.card.name)
+    card = recalibrated(full.card, val, raw[1], trained_methods(chosen.corpus), print)
     path = chosen.models / f"{card.name}.onnx"
     write(path, with_card(network, msgspec.json.encode(card).decode(), card.description, full.history))
     plan_json = msgspec.json.format(msgspec.json.encode(plan), indent=1)

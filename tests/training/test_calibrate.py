@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from unmask.detector.card import Calibration
 from unmask.training import calibrate
 from unmask.training.calibrate import Unit
 
@@ -35,6 +36,37 @@ def test_band_keeps_its_rates_and_holds_one_half() -> None:
     labels = np.array([unit.fake for unit in sample])
     assert (chances[~labels] >= band.fake_above).mean() <= calibrate.FALSE_ALARM_RATE + 1e-3
     assert (chances[labels] <= band.real_below).mean() <= calibrate.MISS_RATE + 2e-3
+
+
+def test_band_keeps_its_rates_for_recordings_though_they_are_few() -> None:
+    rng = np.random.default_rng(4)
+    photos = [Unit(rng.normal(-2, 1, 1), False, "", "d", f"p{n}", recording=False) for n in range(500)]
+    clips = [Unit(rng.normal(1, 1, 1), False, "", "d", f"c{n}", recording=True) for n in range(25)]
+    fakes = [Unit(rng.normal(3, 1, 1), True, "m", "d", f"f{n}", recording=n % 2 == 0) for n in range(100)]
+    sample = [*photos, *clips, *fakes]
+    chances = calibrate.probabilities_of(calibrate.aggregated(sample, "mean"), Calibration(1.0, 0.0))
+    band = calibrate.fit_band(sample, chances)
+    assert (chances[500:525] >= band.fake_above).mean() <= calibrate.FALSE_ALARM_RATE
+    few = [*photos, *clips[:5], *fakes]
+    assert calibrate.fit_band(few, chances[[*range(505), *range(525, 625)]]).fake_above < band.fake_above
+
+
+def test_methods_that_were_trained_on_calibrate_nothing_where_there_are_others() -> None:
+    rng = np.random.default_rng(5)
+
+    def fakes(method: str, middle: float) -> list[Unit]:
+        return [Unit(rng.normal(middle, 1, 1), True, method, "d", f"{method}{n}", False) for n in range(30)]
+
+    reals = [Unit(rng.normal(-2, 1, 1), False, "", "d", f"r{n}", False) for n in range(60)]
+    everything = [*reals, *fakes("known", 4.0), *fakes("new", 0.0), *fakes("newer", 0.5)]
+    strange = calibrate.unseen(everything, {"known"})
+    assert {unit.method for unit in strange if unit.fake} == {"new", "newer"}
+    assert sum(not unit.fake for unit in strange) == 60
+    assert calibrate.unseen(everything, {"known", "new"}) == everything
+    sure, modest = (
+        calibrate.fit_calibration(u, calibrate.aggregated(u, "mean")) for u in (everything, strange)
+    )
+    assert modest.logit(-2.0) > sure.logit(-2.0)
 
 
 def test_operating_points_say_what_was_measured_at_them() -> None:

@@ -7,7 +7,7 @@ as it is and once degraded, because users' media come both ways.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,12 @@ PARTLY = 1 / 3
 
 LEAST_FRAMES = 9
 """Recordings with fewer frames say nothing about aggregation through time."""
+
+FEWEST_METHODS, FEWEST_UNITS = 2, 20
+"""Methods that were not trained on, and units of them, from which on they alone stand for fakes."""
+
+FEWEST_OF_KIND = 20
+"""Units of a kind and label from which on the band keeps its rate for the kind by itself."""
 
 WITHOUT_RECORDINGS = "mean"
 """The aggregation of models whose `val` has no recordings to choose by."""
@@ -117,6 +123,15 @@ def _spliced(real: Unit, fake: Unit) -> Unit:
     return Unit(scores, True, fake.method, real.dataset, real.source, recording=True)
 
 
+def unseen(units: Sequence[Unit], trained: Collection[str]) -> list[Unit]:
+    """The units that tell how a model fares on what it was not trained on: the reals, and the fakes of
+    methods other than `trained`. All, where there are too few such."""
+    held_out = [unit for unit in units if unit.fake and unit.method not in trained]
+    if len({unit.method for unit in held_out}) < FEWEST_METHODS or len(held_out) < FEWEST_UNITS:
+        return list(units)
+    return [unit for unit in units if not unit.fake or unit.method not in trained]
+
+
 def fit_calibration(units: Sequence[Unit], scores: NDArray[np.float64]) -> Calibration:
     """Platt scaling with both labels, and within a label every data set and method, weighing alike."""
     labels = np.array([unit.fake for unit in units])
@@ -142,14 +157,22 @@ def _weights(units: Sequence[Unit]) -> NDArray[np.float64]:
 
 
 def fit_band(units: Sequence[Unit], probabilities: NDArray[np.float64]) -> Band:
-    """The band between a threshold that few reals reach and one that few fakes stay under.
+    """The band between a threshold that few reals reach and one that few fakes stay under: few of all, and
+    few of photos and of recordings by themselves.
 
     It always holds 0.5, however well the two are separated on `val`: elsewhere they will be less so.
     """
     labels = np.array([unit.fake for unit in units])
+    recordings = np.array([unit.recording for unit in units])
+    everything = np.ones(len(units), dtype=bool)
+
+    def by_kind(chosen: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+        parts = [probabilities[chosen & kind] for kind in (everything, recordings, ~recordings)]
+        return [parts[0], *(part for part in parts[1:] if len(part) >= FEWEST_OF_KIND)]
+
     # Rounded up, so that the promised rate holds for the rounded threshold as well.
-    upper = max(0.5, _threshold(probabilities[~labels], FALSE_ALARM_RATE) + 5e-5)
-    lower = min(0.5, float(np.quantile(probabilities[labels], MISS_RATE)))
+    upper = max(0.5, *(_threshold(part, FALSE_ALARM_RATE) + 5e-5 for part in by_kind(~labels)))
+    lower = min(0.5, *(float(np.quantile(part, MISS_RATE)) for part in by_kind(labels)))
     return Band(
         real_below=round(lower, 4),
         fake_above=round(upper, 4),

@@ -27,7 +27,7 @@ from unmask.training.ensemble_scores import AS_IS, DEGRADED, Progress, ms_per_fa
 from unmask.training.ensemble_search import Trial, subsets, try_all
 from unmask.training.ensemble_vote import Method, Vote, fit_vote
 from unmask.training.merge import Member, merge, with_card
-from unmask.training.recalibrate import recalibrated
+from unmask.training.recalibrate import recalibrated, trained_methods
 from unmask.types import Band
 from unmask.version import __version__
 
@@ -124,7 +124,7 @@ def ensemble(
     (raw,) = scores_of([merged], samples, folder, progress)
     expected = vote.log_odds(of_chosen.reshape(-1, len(chosen))).reshape(2, -1)
     _tell_difference(raw, expected, resized=resizes([m.spec for m in chosen]), say=say)
-    card = recalibrated(blank, samples, raw, say)
+    card = recalibrated(blank, samples, raw, trained_methods(corpus), say)
     history = sum((member.model.history for member in chosen), history_of(samples, corpus))
     write(out, with_card(network, msgspec.json.encode(card).decode(), card.description, history))
     say(f"{ms_per_face(load_model(out)):.1f} ms per face on one thread")

@@ -205,8 +205,9 @@ def _card(fit: Fit, judged: _Judged, recipe_sha256: str, say: Callable[[str], No
     for trial in trials:
         say(f"aggregation {trial.name:8} AUC whole {trial.whole:.4f}  partly forged {trial.partly:.4f}")
     aggregation = trials[0].name if trials else calibrate.WITHOUT_RECORDINGS
-    scores = calibrate.aggregated(both, aggregation)
-    calibration = calibrate.fit_calibration(both, scores)
+    strange = calibrate.unseen(both, {sample.method for sample in fit.train if sample.fake})
+    scores = calibrate.aggregated(strange, aggregation)
+    calibration = calibrate.fit_calibration(strange, scores)
     probabilities = calibrate.probabilities_of(scores, calibration)
     figures: list[Figure] = []
     for name, scored in (("val", judged.clean), ("val, degraded", judged.degraded)):
@@ -226,8 +227,8 @@ def _card(fit: Fit, judged: _Judged, recipe_sha256: str, say: Callable[[str], No
         crop=recipe.crop,
         aggregation=aggregation,
         calibration=calibration,
-        band=calibrate.fit_band(both, probabilities),
-        operating_points=calibrate.operating_points(both, probabilities),
+        band=calibrate.fit_band(strange, probabilities),
+        operating_points=calibrate.operating_points(strange, probabilities),
         figures=tuple(figures),
         training_data=_training_data(fit.train, recipe),
         limits=limits,

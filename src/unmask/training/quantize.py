@@ -107,7 +107,7 @@ def quantize(
     after = Model(blank, str(out), os.cpu_count() or 1)
     folder = cache or platformdirs.user_cache_path("unmask") / "scores"
     raw = scores_of([before, after], val, folder, progress)
-    card = recalibrated(card, val, raw[1], say)
+    card = recalibrated(card, val, raw[1], {sample.method for sample in train if sample.fake}, say)
     history = before.history + history_of([*train, *val], corpus)
     write(out, with_card(network, msgspec.json.encode(card).decode(), description, history))
     fake = np.array([sample.fake for sample in val])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unmask.data.manifest import read_samples
 from unmask.data.sample import Sample
 from unmask.detector.card import ModelCard
 from unmask.training import calibrate
@@ -16,11 +18,15 @@ from unmask.training.fit import Scored
 
 
 def recalibrated(
-    card: ModelCard, samples: tuple[Sample, ...], raw: NDArray[np.float64], say: Callable[[str], None]
+    card: ModelCard,
+    samples: tuple[Sample, ...],
+    raw: NDArray[np.float64],
+    trained: Collection[str],
+    say: Callable[[str], None],
 ) -> ModelCard:
     """`card` with aggregation, calibration, band, operating points and figures from the file's own scores
-    (2, N)
-    of the samples of `val`, as they are and degraded."""
+    (2, N) of the samples of `val`, as they are and degraded. Methods `trained` on calibrate nothing where
+    there are others (`calibrate.unseen`)."""
     conditions = {
         name: calibrate.units_of(Scored(samples, tuple(raw[row].tolist())))
         for name, row in (("val", AS_IS), ("val, degraded", DEGRADED))
@@ -28,8 +34,9 @@ def recalibrated(
     both = [unit for units in conditions.values() for unit in units]
     trials = calibrate.try_aggregations(both)
     aggregation = trials[0].name if trials else card.aggregation
-    scores = calibrate.aggregated(both, aggregation)
-    calibration = calibrate.fit_calibration(both, scores)
+    strange = calibrate.unseen(both, trained)
+    scores = calibrate.aggregated(strange, aggregation)
+    calibration = calibrate.fit_calibration(strange, scores)
     probabilities = calibrate.probabilities_of(scores, calibration)
     figures = tuple(
         figure
@@ -42,7 +49,12 @@ def recalibrated(
         card,
         aggregation=aggregation,
         calibration=calibration,
-        band=calibrate.fit_band(both, probabilities),
-        operating_points=calibrate.operating_points(both, probabilities),
+        band=calibrate.fit_band(strange, probabilities),
+        operating_points=calibrate.operating_points(strange, probabilities),
         figures=figures,
     )
+
+
+def trained_methods(corpus: Path) -> set[str]:
+    """The methods of the fakes in the training split of a corpus or manifest."""
+    return {sample.method for sample in read_samples(corpus) if sample.fake and sample.split == "train"}

@@ -50,7 +50,7 @@ class _Layer(nn.Module):
 
 
 class _Head(nn.Module):
-    """Places of the last layer (N, P, 768) and class tokens of earlier ones, (N, 768) each, to evidence (N, P)."""
+    """Places of the last layer (N, P, 768) and class tokens of earlier ones (N, 768) to evidence (N, P)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,10 +60,10 @@ class _Head(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, places: Tensor, early: list[Tensor], dropout: nn.Module) -> Tensor:
-        late, *weights = self.linear.weight[0].split(WIDTH)
-        evidence = dropout(places) @ late + self.linear.bias
+        late, *weights = self.linear.weight.split(WIDTH, dim=1)
+        evidence = nn.functional.linear(dropout(places), late, self.linear.bias)[..., 0]
         for norm, token, weight in zip(self.norms, early, weights, strict=True):
-            evidence = evidence + (dropout(norm(token)) @ weight)[:, None]
+            evidence = evidence + nn.functional.linear(dropout(norm(token)), weight)
         return evidence
 
 
