@@ -93,7 +93,6 @@ def command(
     try:
         from unmask.evaluation.entrants import imported, joined, measure_all
         from unmask.evaluation.labelled import read_media
-        from unmask.evaluation.outcome_text import to_markdown
     except ImportError as error:
         raise UnmaskError(f"evaluating needs {error.name}", hint="pip install 'unmask[lab]'") from error
     from unmask.cli.bar import steps
@@ -116,13 +115,13 @@ def command(
     measured = joined(taken)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
+    from unmask.evaluation.outcome import outcome, write_outcome
+
     if out is None:
-        from unmask.evaluation.figures import MEDIUM, lines
+        from unmask.evaluation.figures import MEDIUM
 
-        click.echo(to_markdown(list(lines(measured, levels=[MEDIUM]))))
+        click.echo(outcome(measured, levels=[MEDIUM]).text())
         return
-    from unmask.evaluation.outcome import write_outcome
-
     click.echo(write_outcome(measured, out))
 
 

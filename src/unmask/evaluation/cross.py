@@ -99,7 +99,7 @@ class Cross:
 
     @property
     def averaged(self) -> tuple[Column, ...]:
-        """The columns of sets that no model in the table knows anything of, if they are several and of one
+        """The columns of sets that no model here is known to have seen, if they are several and of one
         protocol; else ()."""
         known = {column for (_, column), cell in self.cells.items() if cell.seen or cell.within}
         strange = tuple(column for column in self.columns if column not in known)

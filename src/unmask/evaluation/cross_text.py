@@ -115,6 +115,12 @@ def notes(table: Cross) -> list[str]:
         said.append(f"{WITHIN} The model was trained on other media of this data set.")
     if any(cell.seen for cell in cells):
         said.append(f"{SEEN} The model was trained on or chosen by some of these very recordings.")
+    strangers = [row.model for row in table.rows if not row.trained_on]
+    if strangers:
+        said.append(
+            f"{ABSENT} before a model: what it was trained on is not known, so it may have seen any of these "
+            f"media: {', '.join(strangers)}."
+        )
     if table.averaged:
         said.append(f"The mean is over {', '.join(map(str, table.averaged))}.")
     for known in dict.fromkeys(table.protocols.values()):

@@ -136,7 +136,8 @@ def report(protocol: Protocol, followed: Sequence[Followed]) -> str:
         f"SHA-256 `{protocol.sha256}`, unmask {__version__}. Figures compare only with those of this hash.",
         "",
         f"Looked at: {frames} of a video, faces from {look.min_face} px by {look.detector}. Score of a file: "
-        f"{by}. Intervals: {draws.draws} draws from seed {draws.seed}.",
+        f"{by}; a program that judges files keeps its own. Intervals: {draws.draws} draws from seed "
+        f"{draws.seed}.",
         "",
         "| set | role | files | real | fake | data |",
         "| --- | --- | ---: | ---: | ---: | --- |",

@@ -21,8 +21,8 @@ COLUMNS = (
 )  # fmt: skip
 
 HEADINGS = (
-    "model", "set", "real", "fake", "judged", "AUC", "EER", "TPR at 1 %", "TPR at 10 %", "accuracy",
-    "majority", "balanced", "false alarms", "ECE", "Brier", "UNSURE",
+    "model", "set", "real", "fake", "judged", "AUC", "AP", "EER", "TPR at 1 %", "TPR at 10 %", "accuracy",
+    "majority", "balanced", "false alarms", "ECE", "Brier", "log loss", "UNSURE",
 )  # fmt: skip
 
 LEVEL_WORDS = {
@@ -86,6 +86,7 @@ def cells(line: Line) -> list[str]:
         str(told.fake),
         judged,
         number(told.auc),
+        number(told.average_precision),
         percent(told.equal_error_rate),
         percent(told.detection_at_1),
         percent(told.detection_at_10),
@@ -95,6 +96,7 @@ def cells(line: Line) -> list[str]:
         percent(told.false_alarm_rate),
         number(told.calibration_error),
         number(told.brier),
+        number(told.log_loss),
         share(line.unsure),
     ]
 

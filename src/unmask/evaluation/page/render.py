@@ -59,7 +59,7 @@ class Row:
 
 FIGURES = (
     "real + fake", "AUC", "AP", "EER", "TPR at 1 %", "TPR at 10 %", "accuracy", "majority",
-    "balanced", "false alarms", "ECE", "Brier", "UNSURE",
+    "balanced", "false alarms", "ECE", "Brier", "log loss", "UNSURE",
 )  # fmt: skip
 
 
@@ -175,6 +175,7 @@ def _cells(line: Line) -> tuple[Cell, ...]:
         _figure(told.false_alarm_rate, percent),
         _figure(told.calibration_error),
         _figure(told.brier),
+        _figure(told.log_loss),
         Cell(share(line.unsure)),
     )
 

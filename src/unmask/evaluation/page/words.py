@@ -36,7 +36,8 @@ PROBABILITIES = (
     "(upward) and of fakes (downward) is spread; shaded is where the card says UNSURE."
 )
 DEGRADED = (
-    f"Hollow markers: less than {FULL:.0%} of the files were judged. A missing point has no AUC. Kinds and "
+    "What was not judged counts as a coin toss: a pair of a real and a fake of which one has no probability "
+    f"is right half of the time. Hollow markers: less than {FULL:.0%} of the files were judged. Kinds and "
     "severities are told in docs/robustness.md of unmask."
 )
 RELATIVE = "Mean AUC over the severities, as a share of the AUC without degradation."
