@@ -70,20 +70,21 @@ def card(**changes: object) -> ModelCard:
 
 @pytest.fixture
 def make_model(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a model whose score is (mean of the crop - 128) / 16, and whose evidence is that by quarters."""
+    """Writes a model whose score is (mean of the crop - 128) / `width`, and whose evidence is that by
+    quarters."""
 
-    def make(name: str = "tiny", *, with_card: bool = True, **changes: object) -> Path:
+    def make(name: str = "tiny", *, with_card: bool = True, width: float = 16.0, **changes: object) -> Path:
         path = tmp_path / f"{name}.onnx"
-        onnx.save(_network(card(**changes) if with_card else None), path)
+        onnx.save(_network(card(**changes) if with_card else None, width), path)
         return path
 
     return make
 
 
-def _network(its_card: ModelCard | None) -> onnx.ModelProto:
+def _network(its_card: ModelCard | None, width: float) -> onnx.ModelProto:
     constant = [
         helper.make_tensor("shift", TensorProto.FLOAT, [], [128.0]),
-        helper.make_tensor("width", TensorProto.FLOAT, [], [16.0]),
+        helper.make_tensor("width", TensorProto.FLOAT, [], [width]),
         helper.make_tensor("half", TensorProto.INT64, [1], [1]),
     ]
     nodes = [

@@ -78,7 +78,7 @@ class Person:
 
     def so_far(self, detector: Detector, band: Band) -> PartialPerson | None:
         """The person as judged until now, None where no face was."""
-        raws = [s.raw for s in self.sightings if s.raw is not None]
+        raws = [s.raw for s in self.sightings if s.raw is not None and detector.gives_number(s.raw)]
         if not raws:
             return None
         probability = detector.probability(raws)

@@ -142,6 +142,18 @@ class Scanner:
 
     def _judge(self, seen: _Seen, detector: Detector) -> Report:
         band, coverage = detector.band, seen.coverage
+        judged = [s.raw for person in seen.people.values() for s in person.sightings if s.raw is not None]
+        without = sum(not detector.gives_number(raw) for raw in judged)
+        if without:
+            return self._report(
+                seen.path,
+                detector,
+                Verdict.UNREADABLE,
+                f"the model gave no number for {without} of {len(judged)} faces",
+                hint="its file may be damaged: choose another with --model",
+                file=_file_facts(seen.path, seen.facts),
+                coverage=coverage,
+            )
         tracks = tuple(seen.people[i].report(detector, band) for i in sorted(seen.people))
         who = deciding(tracks)
         if who is not None and who.probability is not None:
@@ -284,7 +296,7 @@ class _Looking:
         for number, person in self.people.items():
             first, self.told[number] = self.told.get(number, 0), len(person.sightings)
             for seen in person.sightings[first:]:
-                if seen.raw is not None:
+                if seen.raw is not None and self.detector.gives_number(seen.raw):
                     yield number, seen.time, self.detector.probability([seen.raw])
 
     def coverage(self, facts: MediaFacts, counts: Counts) -> Coverage:

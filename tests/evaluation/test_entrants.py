@@ -6,15 +6,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from tests.evaluation.test_measure import folder
 
 from unmask.cli import main
 from unmask.errors import DataError
 from unmask.evaluation.entrants import imported, joined, measure_all
+from unmask.evaluation.figures import lines
 from unmask.evaluation.labelled import read_media
 from unmask.evaluation.measure import Degraded
-from unmask.evaluation.table import FACE, FILE
+from unmask.evaluation.outcome import outcome
+from unmask.evaluation.table import FACE, FILE, NOT_SCORED
 from unmask.options import ScanOptions
 
 __all__ = ["folder"]
@@ -67,12 +70,20 @@ def test_a_program_and_a_model_are_measured_side_by_side(
     assert (tmp_path / "calls").read_text() == calls
 
 
-def test_a_journal_of_other_settings_is_refused(folder: Path, program: Path, tmp_path: Path) -> None:
+def test_a_program_that_changed_is_asked_again(folder: Path, program: Path, tmp_path: Path) -> None:
     media = read_media(folder)
-    measure_all([f"command:{program}"], media, tmp_path / "out", ScanOptions())
+
+    def said() -> tuple[set[float], int]:
+        rows = measure_all([f"command:{program}"], media, tmp_path / "out", ScanOptions()).rows
+        return set(rows["probability"]), len((tmp_path / "calls").read_text())
+
+    assert said() == ({0.75, 0.25}, 7)
+    assert said() == ({0.75, 0.25}, 7)
+    judge = tmp_path / "judge.py"
+    judge.write_text(judge.read_text().replace("0.75", "0.5"))
+    assert said() == ({0.5, 0.25}, 14), "its own file is part of what it is"
     program.write_text(program.read_text() + "timeout = 5\n")
-    with pytest.raises(DataError, match="begun with other"):
-        measure_all([f"command:{program}"], media, tmp_path / "out", ScanOptions())
+    assert said() == ({0.5, 0.25}, 21)
 
 
 def test_two_of_one_name_are_refused(folder: Path, program: Path, tmp_path: Path) -> None:
@@ -121,6 +132,27 @@ def test_labels_must_agree_between_tables(tmp_path: Path) -> None:
     path.write_text("file,label,score,dataset\na.png,real,0.5,x\n")
     with pytest.raises(DataError, match="both real and fake"):
         joined([first, imported(f"csv:{path}")])
+
+
+def test_files_that_others_left_out_are_not_covered(tmp_path: Path) -> None:
+    whole = imported(table_of(tmp_path, *(f"{n}.png,,{'fake' if n % 2 else 'real'},0.5,x" for n in range(8))))
+    path = tmp_path / "part.csv"
+    path.write_text("file,label,score,dataset\n0.png,real,0.25,x\n1.png,fake,0.5,x\n")
+    scores = joined([whole], [imported(f"csv:{path}")])
+    part = scores.rows.filter((pl.col("model") == "part") & (pl.col("level") == FILE)).sort("file")
+    assert part["file"].to_list() == [f"x/{n}.png" for n in range(8)]
+    assert part["fake"].to_list() == [n % 2 == 1 for n in range(8)]
+    assert part["verdict"].to_list()[2:] == [NOT_SCORED] * 6
+    line = next(line for line in lines(scores, groups=()) if line.model == "part")
+    assert (line.files, line.judged, line.is_full) == (8, 2, False)
+    text = outcome(scores).text()
+    assert NOT_SCORED in text
+
+
+def test_sources_of_two_data_sets_are_not_taken_for_one(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.csv"
+    path.write_text("file,label,score,dataset,source\na.png,real,0.2,x,000\nb.png,fake,0.8,y,000\n")
+    assert imported(f"csv:{path}").rows["source"].n_unique() == 2
 
 
 @pytest.mark.parametrize("arguments", [[], ["tiny"], ["--on", "x"]])

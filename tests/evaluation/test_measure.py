@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,6 +19,7 @@ from unmask.evaluation.figures import MEDIUM, lines
 from unmask.evaluation.labelled import read_media
 from unmask.evaluation.measure import Degraded, measure
 from unmask.evaluation.outcome_text import to_csv, to_markdown
+from unmask.evaluation.table import FILE
 from unmask.options import ScanOptions
 from unmask.types import Verdict
 
@@ -78,6 +81,42 @@ def test_what_is_done_is_not_done_again(folder: Path, options: ScanOptions, tmp_
     assert again.rows.equals(whole.rows)
     with pytest.raises(DataError, match="other models or options"):
         measure(ScanOptions(model=options.model, stride=3), media, journal)
+
+
+def test_labels_are_those_of_now_and_not_of_the_first_call(
+    folder: Path, options: ScanOptions, tmp_path: Path
+) -> None:
+    media, journal = read_media(folder), tmp_path / "journal.jsonl"
+    measure(options, media, journal, workers=1)
+    mended = [replace(medium, fake=not medium.fake, source="one", method="other") for medium in media]
+    told: list[int] = []
+    again = measure(options, mended, journal, workers=1, progress=lambda done, total: told.append(done))
+    assert told == [len(media)], "nothing had to be scanned again"
+    files = again.rows.filter(pl.col("level") == FILE)
+    assert dict(files.select("file", "fake").iter_rows()) == {m.id: m.fake for m in mended}
+    assert set(files["source"]) == {"one"}
+
+
+def test_a_file_that_changed_is_scanned_again(folder: Path, options: ScanOptions, tmp_path: Path) -> None:
+    media, journal = read_media(folder), tmp_path / "journal.jsonl"
+    measure(options, media, journal, workers=1)
+    changed = next(medium for medium in media if medium.path.name == "grey.png")
+    Image.open(folder / "fake" / "0.png").save(changed.path)
+    again = measure(options, media, journal, workers=1).rows
+    assert (
+        again.filter((pl.col("level") == FILE) & (pl.col("file") == changed.id))["verdict"].item()
+        != "NO_FACE"
+    )
+
+
+def test_a_network_that_gives_no_number_leaves_files_unread(
+    folder: Path, make_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    broken = ScanOptions(model=(str(make_model(width=float("nan"))),))
+    scores = measure(broken, read_media(folder), tmp_path / "journal.jsonl", workers=1).rows
+    files = scores.filter(pl.col("level") == FILE)
+    assert files["probability"].null_count() == len(files)
+    assert set(files["verdict"]) == {Verdict.UNREADABLE.value, Verdict.NO_FACE.value}
 
 
 def test_degraded_media_are_measured_beside_plain_ones(

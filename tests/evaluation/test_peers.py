@@ -30,10 +30,9 @@ from unmask.evaluation.peers import mesonet as mesonet_module
 from unmask.evaluation.peers import onnx as onnx_module
 from unmask.evaluation.peers.command import CommandPeer, CommandSettings
 from unmask.evaluation.peers.onnx import OnnxSettings
-from unmask.evaluation.peers.scanned import judged_of
 from unmask.options import ScanOptions
 from unmask.scanner import Scanner
-from unmask.types import FaceReport, Report, TrackReport, Verdict
+from unmask.types import Verdict
 
 GUIDE = Path(__file__).parents[2] / "docs" / "peers.md"
 
@@ -68,15 +67,6 @@ def test_a_reason_never_has_a_number_nor_a_judgement_none() -> None:
     for wrong in (1.01, -0.01, float("nan")):
         with pytest.raises(ValueError, match=r"\[0, 1\]"):
             Judged(Verdict.FAKE, wrong)
-
-
-def test_a_face_without_a_number_takes_the_files_number_away() -> None:
-    points = ((0.0, 0.0),) * 5
-    face = FaceReport(0, 0.0, (0, 0, 50, 50), points, 0.9, 50.0, Verdict.UNSURE, float("nan"))
-    track = TrackReport(1, Verdict.UNSURE, float("nan"), 0.0, 0.0, (face,))
-    said = judged_of(Report("x", Verdict.UNSURE, float("nan"), "", tracks=(track,)))
-    assert (said.verdict, said.probability) == (Verdict.UNREADABLE, None)
-    assert "no number" in said.message
 
 
 # MesoNet: Keras's files and Keras's arithmetic, channels last, written down anew

@@ -15,8 +15,9 @@ from unmask.evaluation.table import (
     TRACK,
     JudgedBy,
     Medium,
+    found_in,
+    labelled,
     read_scores,
-    rows_of,
     table,
     write_scores,
 )
@@ -32,7 +33,7 @@ def medium(name: str, fake: bool = True) -> Medium:
 def rows(name: str, p: float, fake: bool = True) -> list[dict[str, object]]:
     faces = [face(float(n), p) for n in range(3)]
     report = Report(name, Verdict.UNSURE, p, "", tracks=(track(1, faces, p),))
-    return rows_of("fast", medium(name, fake), report)
+    return labelled("fast", medium(name, fake), found_in(report))
 
 
 def test_a_report_gives_a_row_per_face_track_and_file(tmp_path: Path) -> None:
@@ -46,7 +47,7 @@ def test_a_report_gives_a_row_per_face_track_and_file(tmp_path: Path) -> None:
 
 def test_what_was_not_judged_is_there_with_its_reason() -> None:
     report = Report("x", Verdict.NO_FACE, None, "no face was found")
-    (row,) = rows_of("fast", medium("x.mp4"), report)
+    (row,) = labelled("fast", medium("x.mp4"), found_in(report))
     assert (row["verdict"], row["probability"]) == ("NO_FACE", None)
     assert len(table([row], [MODEL]).rows) == 1
 

@@ -98,11 +98,11 @@ def command(
     from unmask.cli.bar import steps
     from unmask.options import ScanOptions
 
-    taken = [imported(spec) for spec in scores]
+    written_down, own = [imported(spec) for spec in scores], []
     if media is not None:
         labelled = read_media(media, split=split)
         with tempfile.TemporaryDirectory() as passing, steps("evaluating") as show:
-            own = measure_all(
+            scanned = measure_all(
                 models,
                 labelled,
                 out or Path(passing),
@@ -111,8 +111,8 @@ def command(
                 workers=workers,
                 progress=lambda done, total: show(done, total, ""),
             )
-        taken.insert(0, own)
-    measured = joined(taken)
+        own.append(scanned)
+    measured = joined(own, written_down)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     from unmask.evaluation.outcome import outcome, write_outcome

@@ -107,6 +107,11 @@ class Detector:
         evidence = results[0].evidence
         return [FaceScore(raw[n], None if evidence is None else evidence[n]) for n in range(len(faces))]
 
+    def gives_number(self, raw: NDArray[np.float64]) -> bool:
+        """Whether each of its models gave a number for a face with the raw scores (M,): a network may
+        overflow, or its file may be damaged."""
+        return all(np.isfinite(raw[m]) for m in self._columns)
+
     def probability(self, raw: Sequence[NDArray[np.float64]]) -> float:
         """P(fake) of one person from the raw scores (M,) of one or more faces, in order of time."""
         return self._combined(raw, self._aggregate)

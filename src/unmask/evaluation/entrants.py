@@ -19,12 +19,25 @@ import polars as pl
 from unmask.errors import DataError, UnmaskError
 from unmask.evaluation.degrade import applies_to, degrade_file
 from unmask.evaluation.journal import read_journal
-from unmask.evaluation.measure import Degraded, Progress, Trial, fits, measure
+from unmask.evaluation.measure import Degraded, Progress, Trial, keyed, measure
 from unmask.evaluation.peers import PEERS, THRESHOLD, ImportedScore, Judged, Peer, ScannedPeer, open_peer
 from unmask.evaluation.peers import read_scores as read_imported
-from unmask.evaluation.table import FACE, FILE, JudgedBy, Medium, Scores, check, table
+from unmask.evaluation.table import (
+    FACE,
+    FILE,
+    NOT_SCORED,
+    OF_A_FILE,
+    SCHEMA,
+    JudgedBy,
+    Medium,
+    Scores,
+    check,
+    labelled,
+    table,
+)
 from unmask.options import ScanOptions
 from unmask.types import Verdict
+from unmask.version import __version__
 
 MOST_CERTAIN = 36.0
 """Log-odds beyond which probabilities cannot be told from 0 and 1 any more."""
@@ -50,7 +63,7 @@ def measure_all(
         DataError: two of them have the same name.
     """
     models: list[str] = []
-    programs: list[tuple[Peer, Path]] = []
+    programs: list[Peer] = []
     for name in names:
         kind, _, settings = name.partition(":")
         peer = open_peer(name, options) if settings and kind in PEERS else None
@@ -59,7 +72,7 @@ def measure_all(
         elif isinstance(peer, ScannedPeer):
             models.append(str(_kept(peer, folder / "peers")))
         else:
-            programs.append((peer, Path(settings)))
+            programs.append(peer)
     parts: list[Scores] = []
     rounds = bool(models) + len(programs)
     earlier = 0
@@ -77,25 +90,54 @@ def measure_all(
         parts.append(
             measure(chosen, media, journal, degradations=degradations, workers=workers, progress=show)
         )
-    for peer, path in programs:
-        journal = folder / "peers" / f"{path.stem}.jsonl"
-        parts.append(_ask(peer, path, media, journal, degradations, workers or os.cpu_count() or 1, show))
+    for peer in programs:
+        journal = folder / "peers" / f"{peer.identity[:16]}.jsonl"
+        parts.append(_ask(peer, media, journal, degradations, workers or os.cpu_count() or 1, show))
     return joined(parts)
 
 
-def joined(parts: Sequence[Scores]) -> Scores:
+def joined(parts: Sequence[Scores], written_down: Sequence[Scores] = ()) -> Scores:
     """Several score tables as one.
+
+    Those that were `written_down` by others may leave files out. Of a data set and kind of media that such
+    a table tells of, the files that another has and it has not become files not scored: they count in
+    coverage.
 
     Raises:
         DataError: two models share a name, or as `table.check`.
     """
-    models = tuple(itertools.chain.from_iterable(part.models for part in parts))
+    together = [*parts, *written_down]
+    models = tuple(itertools.chain.from_iterable(part.models for part in together))
     names = [model.name for model in models]
     again = next((name for name in names if names.count(name) > 1), None)
     if again:
         raise DataError(f"two models are called {again!r}", hint="give one of them another name")
-    rows = pl.concat([part.rows for part in parts]) if parts else table((), ()).rows
-    return check(Scores(rows, models))
+    rows = pl.concat([part.rows for part in together]) if together else table((), ()).rows
+    lacking = [_not_scored(part, rows) for part in written_down]
+    return check(Scores(pl.concat([rows, *lacking]), models))
+
+
+def _not_scored(part: Scores, rows: pl.DataFrame) -> pl.DataFrame:
+    """The files that are in `rows` and should be in `part`, as rows of each of its models without a score."""
+    own = part.rows.filter(pl.col("level") == FILE)
+    asked = (
+        rows.filter((pl.col("level") == FILE) & (pl.col("degradation") == ""))
+        .unique("file", keep="first", maintain_order=True)
+        .join(own.select("dataset", "kind").unique(), on=["dataset", "kind"], how="semi")
+    )
+    told = {"level": pl.lit(FILE), "verdict": pl.lit(NOT_SCORED)}
+    nothing = pl.lit(None)
+    return pl.concat(
+        [
+            asked.join(own.filter(pl.col("model") == model.name), on="file", how="anti")
+            .select(
+                (pl.col(name) if name in OF_A_FILE else told.get(name, nothing)).cast(kind).alias(name)
+                for name, kind in SCHEMA.items()
+            )
+            .with_columns(model=pl.lit(model.name))
+            for model in part.models
+        ]
+    )
 
 
 def imported(spec: str) -> Scores:
@@ -164,7 +206,6 @@ def _kept(peer: ScannedPeer, folder: Path) -> Path:
 
 def _ask(
     peer: Peer,
-    settings: Path,
     media: Sequence[Medium],
     journal: Path,
     degradations: Sequence[Degraded],
@@ -172,12 +213,11 @@ def _ask(
     progress: Progress,
 ) -> Scores:
     """What a program says of all media, in each state that media themselves can be brought into."""
-    digest = hashlib.sha256(settings.read_bytes()).hexdigest()
     states = [state for state in degradations if not state.kind or applies_to(state.kind)]
-    trials = [Trial(medium, state) for state in states for medium in media if fits(medium, state)]
-    head = {"peer": peer.name, "settings": digest}
+    trials = keyed(media, states)
+    head = {"unmask": __version__, "peer": peer.name, "identity": peer.identity}
     done: dict[str, Any] = read_journal(journal, head)
-    waiting = [trial for trial in trials if trial.key not in done]
+    waiting = [trial for trial, key in trials.items() if key not in done]
     count = len(trials) - len(waiting)
     progress(count, len(trials))
     pool = ThreadPoolExecutor(workers)
@@ -190,15 +230,15 @@ def _ask(
             }
             for future in as_completed(asked):
                 said, trial = future.result(), asked[future]
-                done[trial.key] = [said.verdict.value, said.probability]
-                notes.write(json.dumps([trial.key, done[trial.key]]) + "\n")
+                done[trials[trial]] = [said.verdict.value, said.probability]
+                notes.write(json.dumps([trials[trial], done[trials[trial]]]) + "\n")
                 notes.flush()
                 count += 1
                 progress(count, len(trials))
     finally:
         pool.shutdown(cancel_futures=True)
-    model = JudgedBy(peer.name, digest, THRESHOLD, THRESHOLD)
-    return table((_row(model.name, trial, *done[trial.key]) for trial in trials), [model])
+    model = JudgedBy(peer.name, peer.identity, THRESHOLD, THRESHOLD)
+    return table((_row(model.name, trial, *done[key]) for trial, key in trials.items()), [model])
 
 
 def _judged(peer: Peer, trial: Trial) -> Judged:
@@ -215,19 +255,6 @@ def _judged(peer: Peer, trial: Trial) -> Judged:
 
 
 def _row(model: str, trial: Trial, verdict: str, probability: float | None) -> dict[str, Any]:
-    medium, state = trial.medium, trial.degraded
-    return {
-        "model": model,
-        "level": FILE,
-        "file": medium.id,
-        "kind": medium.kind,
-        "fake": medium.fake,
-        "dataset": medium.dataset,
-        "method": medium.method,
-        "source": medium.source or medium.id,
-        "compression": medium.compression,
-        "degradation": state.kind,
-        "severity": state.severity,
-        "verdict": verdict,
-        "probability": probability,
-    }
+    found = {"level": FILE, "verdict": verdict, "probability": probability}
+    state = trial.degraded
+    return labelled(model, trial.medium, [found], degradation=state.kind, severity=state.severity)[0]

@@ -11,8 +11,8 @@ from unmask.errors import DataError
 from unmask.evaluation.table import Medium
 
 NEEDED = ("file", "label", "kind", "dataset")
-"""Columns that a table must have; `method`, `source`, `compression` and `split` are read where they are
-there."""
+"""Columns that a table must have; `method`, `source`, `partner_source`, `compression` and `split` are read
+where they are there."""
 
 KINDS = {"image": "image", "photo": "image", "frame": "image", "video": "video"}
 """Kind of medium in a table or manifest → what it is to a scan."""
@@ -94,10 +94,17 @@ def _of_table(path: Path, split: str) -> list[Medium]:
                 kind=KINDS[row["kind"]],
                 dataset=row["dataset"],
                 method=row.get("method") or "",
-                source=row.get("source") or name,
+                source=f"{row['dataset']}/{row['source']}" if row.get("source") else name,
                 compression=row.get("compression") or "",
                 # Without a column, as the layout `corpus-dev` calls them.
-                recordings=(row.get("source") or f"{path.stem}:{Path(row['file']).stem}",),
+                recordings=tuple(
+                    name
+                    for name in (
+                        row.get("source") or f"{path.stem}:{Path(row['file']).with_suffix('').as_posix()}",
+                        row.get("partner_source"),
+                    )
+                    if name
+                ),
             )
         )
     return media

@@ -6,22 +6,31 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from unmask.detector.detector import Detector
 from unmask.errors import UnmaskError
 from unmask.evaluation.journal import read_journal
-from unmask.evaluation.table import JudgedBy, Medium, Scores, rows_of, table
+from unmask.evaluation.table import JudgedBy, Medium, Scores, found_in, labelled, table
 from unmask.isolated import Lost, isolated
 from unmask.options import ScanOptions
 from unmask.scanner import Scanner
 from unmask.types import Report, Verdict
+from unmask.version import __version__
 
 Progress = Callable[[int, int], None]
 """Called with how many of how many scans are done."""
+
+
+Found = list[list[dict[str, Any]]]
+"""What each model found in one trial: a row a face, track and file."""
+
+
+WITHOUT_EFFECT = ("model", "evidence", "threads")
+"""Options that change no score; models are told apart by their hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +50,21 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """What tells it from the others."""
-        return f"{self.medium.id}\0{self.degraded.kind}\0{self.degraded.severity}"
+        """What a scan of it depends on: which file, as it now is, and in what state. Not what is known of it:
+        a label that was mended since is no other trial."""
+        path = self.medium.path.resolve()
+        try:
+            told = path.stat()
+            version = f"{told.st_size}\0{told.st_mtime_ns}"
+        except OSError:
+            version = "absent"
+        return f"{path}\0{version}\0{self.medium.kind}\0{self.degraded.kind}\0{self.degraded.severity}"
+
+
+def keyed(media: Sequence[Medium], degradations: Sequence[Degraded]) -> dict[Trial, str]:
+    """The trials that these media in these states give, each with its key."""
+    trials = [Trial(medium, state) for state in degradations for medium in media if fits(medium, state)]
+    return {trial: trial.key for trial in trials}
 
 
 def judged_by(options: ScanOptions) -> tuple[JudgedBy, ...]:
@@ -75,28 +97,37 @@ def measure(
 ) -> Scores:
     """Scores of every model in `options` on all media in each of the states.
 
-    What is done is noted in `journal`, a line a scan: called again on the same one, it goes on.
+    What the scans find is noted in `journal`, a line a scan: called again on the same one, it goes on.
+    Labels and all else that is known of the media are not, and files changed since are scanned anew.
 
     Raises:
         ModelError: a model cannot be had.
-        DataError: the journal is of other models or options.
+        DataError: the journal is of other models or options, or of another version of unmask.
     """
     models = judged_by(options)
-    trials = [Trial(medium, state) for state in degradations for medium in media if fits(medium, state)]
-    done = read_journal(journal, _head(models, options))
-    waiting = [trial for trial in trials if trial.key not in done]
+    trials = keyed(media, degradations)
+    done: dict[str, Found] = read_journal(journal, _head(models, options))
+    waiting = [trial for trial, key in trials.items() if key not in done]
     count = len(trials) - len(waiting)
     progress(count, len(trials))
     with journal.open("a", encoding="utf-8") as notes:
         if not done:
             notes.write(json.dumps(_head(models, options)) + "\n")
-        for trial, rows in _scan(waiting, models, options, workers):
-            done[trial.key] = rows
-            notes.write(json.dumps([trial.key, rows], allow_nan=False) + "\n")
+        for trial, found in _scan(waiting, models, options, workers):
+            done[trials[trial]] = found
+            notes.write(json.dumps([trials[trial], found], allow_nan=False) + "\n")
             notes.flush()
             count += 1
             progress(count, len(trials))
-    return table((row for trial in trials for row in done[trial.key]), models)
+    return table(
+        (
+            row
+            for trial, key in trials.items()
+            for model, found in zip(models, done[key], strict=True)
+            for row in _rows(trial, model, found)
+        ),
+        models,
+    )
 
 
 def fits(medium: Medium, state: Degraded) -> bool:
@@ -111,7 +142,7 @@ def fits(medium: Medium, state: Degraded) -> bool:
 
 def _scan(
     trials: Iterable[Trial], models: Sequence[JudgedBy], options: ScanOptions, workers: int | None
-) -> Iterator[tuple[Trial, list[dict[str, Any]]]]:
+) -> Iterator[tuple[Trial, Found]]:
     count = workers or os.cpu_count() or 1
     threads = options.threads or max(1, (os.cpu_count() or 1) // count)
     options = replace(options, threads=threads, evidence=0)
@@ -121,7 +152,7 @@ def _scan(
         workers=count,
         timeout=options.timeout,
         prepare=_open,
-        prepared_with=[options, tuple(models)],
+        prepared_with=[options, len(models)],
     )
     with contextlib.closing(results):
         for trial, result in results:
@@ -129,21 +160,18 @@ def _scan(
 
 
 _options = ScanOptions()
-_models: tuple[JudgedBy, ...] = ()
+_models = 0
 _scanners: dict[Degraded, Scanner] = {}
 """Of a worker process: one scanner for plain media, and one for each way of disturbing the faces found."""
 
 
-def _open(options: ScanOptions, models: tuple[JudgedBy, ...]) -> None:
+def _open(options: ScanOptions, models: int) -> None:
     global _options, _models
     _options, _models = options, models
 
 
-def _scan_one(trial: Trial) -> list[dict[str, Any]]:
-    reports = _reports(trial)
-    return [
-        row for model, report in zip(_models, reports, strict=True) for row in _rows(trial, model, report)
-    ]
+def _scan_one(trial: Trial) -> Found:
+    return [found_in(report) for report in _reports(trial)]
 
 
 def _reports(trial: Trial) -> list[Report]:
@@ -161,7 +189,7 @@ def _reports(trial: Trial) -> list[Report]:
             degrade_file(trial.medium.path, target, state.kind, state.severity)
         except UnmaskError as error:
             report = Report(str(trial.medium.path), Verdict.UNREADABLE, None, error.message, hint=error.hint)
-            return [report] * len(_models)
+            return [report] * _models
         return _scanner(Degraded()).scan_alone(target)
 
 
@@ -176,23 +204,21 @@ def _scanner(state: Degraded) -> Scanner:
     return _scanners[state]
 
 
-def _lost(trial: Trial, lost: Lost, models: Sequence[JudgedBy]) -> list[dict[str, Any]]:
+def _lost(trial: Trial, lost: Lost, models: Sequence[JudgedBy]) -> Found:
     verdict = Verdict.TIMED_OUT if lost.hung else Verdict.UNREADABLE
     report = Report(str(trial.medium.path), verdict, None, "")
-    return [row for model in models for row in _rows(trial, model, report)]
+    return [found_in(report)] * len(models)
 
 
-def _rows(trial: Trial, model: JudgedBy, report: Report) -> list[dict[str, Any]]:
+def _rows(trial: Trial, model: JudgedBy, found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     state = trial.degraded
-    return rows_of(model.name, trial.medium, report, degradation=state.kind, severity=state.severity)
+    return labelled(model.name, trial.medium, found, degradation=state.kind, severity=state.severity)
 
 
 def _head(models: Sequence[JudgedBy], options: ScanOptions) -> dict[str, object]:
     """What must not change between two calls on one journal."""
     return {
+        "unmask": __version__,
         "models": [model.sha256 for model in models],
-        "stride": options.stride,
-        "frames": options.frames,
-        "detector": options.detector,
-        "min_face": options.min_face,
+        **{name: value for name, value in asdict(options).items() if name not in WITHOUT_EFFECT},
     }

@@ -26,6 +26,9 @@ FORMAT_KEY, MODELS_KEY, SETTING_KEY = "unmask.format", "unmask.models", "unmask.
 FACE, TRACK, FILE = "face", "track", "file"
 """The levels that rows are of."""
 
+NOT_SCORED = "NOT_SCORED"
+"""Stands for the verdict on a file that others' scores leave out without a reason."""
+
 SCHEMA = pl.Schema(
     {
         "model": pl.String(),
@@ -49,6 +52,10 @@ SCHEMA = pl.Schema(
 )
 """Every column. `size` is a face's longer side in pixels (of a track or a file: the median of its judged
 faces); texts that are not known are empty."""
+
+
+OF_A_FILE = ["file", "kind", "fake", "dataset", "method", "source", "compression", "degradation", "severity"]
+"""The columns that are alike in all rows of a file in one state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +124,15 @@ class Scores:
         raise DataError(f"no scores of {name!r}", hint="known: " + ", ".join(m.name for m in self.models))
 
 
-def rows_of(
-    model: str, medium: Medium, report: Report, *, degradation: str = "", severity: int = 0
+def labelled(
+    model: str,
+    medium: Medium,
+    found: Iterable[Mapping[str, Any]],
+    *,
+    degradation: str = "",
+    severity: int = 0,
 ) -> list[dict[str, Any]]:
-    """The rows that a report on one medium gives."""
+    """The rows of what was `found` in a medium: with the label and all else that is known of it."""
     common = {
         "model": model,
         "file": medium.id,
@@ -133,14 +145,18 @@ def rows_of(
         "degradation": degradation,
         "severity": severity,
     }
+    return [common | dict(row) for row in found]
+
+
+def found_in(report: Report) -> list[dict[str, Any]]:
+    """What a report says of its faces, tracks and file, a row each, with nothing of what is known besides."""
     rows: list[dict[str, Any]] = []
     all_sizes: list[float] = []
     for track in report.tracks:
         sizes = [face.size for face in track.judged]
         all_sizes += sizes
         rows += [
-            common
-            | {
+            {
                 "level": FACE,
                 "track": track.id,
                 "frame": face.frame,
@@ -152,8 +168,7 @@ def rows_of(
             for face in track.faces
         ]
         rows.append(
-            common
-            | {
+            {
                 "level": TRACK,
                 "track": track.id,
                 "size": _middle(sizes),
@@ -162,7 +177,7 @@ def rows_of(
             }
         )
     last = {"level": FILE, "size": _middle(all_sizes)}
-    rows.append(common | last | {"verdict": report.verdict.value, "probability": report.probability})
+    rows.append(last | {"verdict": report.verdict.value, "probability": report.probability})
     return rows
 
 

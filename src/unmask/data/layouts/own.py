@@ -66,7 +66,7 @@ def corpus_dev(root: Path) -> Found:
                 dataset=row["dataset"],
                 method=(row["method"] or "unknown") if fake else ORIGINAL,
                 kind="photo" if row["kind"] == "image" else "video",
-                source=f"dev:{Path(row['file']).stem}",
+                source=f"dev:{Path(row['file']).with_suffix('').as_posix()}",
                 split="test",
                 origin=row.get("origin") or "",
             )

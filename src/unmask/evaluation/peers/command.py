@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -80,6 +82,17 @@ class CommandPeer:
     def name(self) -> str:
         """See `Peer`."""
         return self.settings.name
+
+    @property
+    def identity(self) -> str:
+        """See `Peer`. Of the settings, the program, and every file that the command names."""
+        digest = hashlib.sha256(msgspec.json.encode(self.settings))
+        for part in self._command:
+            file = self.folder / part
+            if FILE not in part and file.is_file():
+                with contextlib.suppress(OSError), file.open("rb") as content:
+                    digest.update(hashlib.file_digest(content, "sha256").digest())
+        return digest.hexdigest()
 
     def judge(self, path: Path) -> Judged:
         """See `Peer`. An answer without a number in [0, 1] makes the file UNREADABLE, with the reason.

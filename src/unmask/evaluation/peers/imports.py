@@ -73,13 +73,17 @@ def _score(row: dict[str, str], where: str) -> ImportedScore:
     if not file:
         raise DataError(f"{where}: no file is named", hint="give its path")
     video = plain_path(row.get("video", "")) or file
-    full = f"{dataset}/{video}" if dataset else video
+    full, source = _within(dataset, video), row.get("source", "")
     return ImportedScore(
         file=file,
         video=full,
-        source=row.get("source", "") or full,
+        source=_within(dataset, source) if source else full,
         dataset=dataset,
         method=row.get("method", ""),
         fake=LABELS[row["label"]],
         score=a_number(row["score"], "score", where),
     )
+
+
+def _within(dataset: str, name: str) -> str:
+    return f"{dataset}/{name}" if dataset else name

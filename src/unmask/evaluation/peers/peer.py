@@ -51,10 +51,14 @@ class Judged:
 
 
 class Peer(Protocol):
-    """A detector that is measured beside ours. `name` is how tables call it."""
+    """A detector that is measured beside ours. `name` is how tables call it; `identity` is a SHA-256 over
+    what its answers depend on, as far as that can be known."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def identity(self) -> str: ...
 
     def judge(self, path: Path) -> Judged:
         """What it says of the image or video at `path`. A file that cannot be judged is no error but a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import hashlib
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from unmask.evaluation.peers.peer import THRESHOLD, Judged, JudgedFace
 from unmask.faces.crop import CropSpec
 from unmask.options import ScanOptions
 from unmask.scanner import Scanner
-from unmask.types import Band, Report, Verdict
+from unmask.types import Band, Report
 
 NOT_CALIBRATED = (
     "not calibrated: P(fake) is what the network gave, and FAKE begins at 0.5 because its authors say so",
@@ -46,8 +46,13 @@ class ScannedPeer:
         """See `Peer`."""
         return self.card.name
 
+    @property
+    def identity(self) -> str:
+        """See `Peer`."""
+        return hashlib.sha256(self.model).hexdigest()
+
     def judge(self, path: Path) -> Judged:
-        """See `Peer`. A network that gives no number for any of the faces makes the file UNREADABLE."""
+        """See `Peer`. A network that gives no number for one of the faces makes the file UNREADABLE."""
         return judged_of(self._scanner.scan(path))
 
 
@@ -58,10 +63,6 @@ def judged_of(report: Report) -> Judged:
         for track in report.tracks
         for face in track.faces
     )
-    without = sum(face.probability is not None and math.isnan(face.probability) for face in faces)
-    if without:
-        message = f"the network gave no number for {without} of {len(faces)} faces"
-        return Judged(Verdict.UNREADABLE, None, message=message)
     return Judged(report.verdict, report.probability, faces, report.message)
 
 

@@ -101,7 +101,7 @@ def a_number(value: object, what: str, where: str) -> float:
     if not math.isfinite(number):
         raise DataError(
             f"{where}: {what} {value!r} is not a number",
-            hint="leave out what was not scored, and write numbers with a point",
+            hint="write numbers with a point; leave out what was not scored, and it counts as that",
         )
     return number
 
