@@ -13,13 +13,14 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from tests.evaluation.made import judge, row
 
 from unmask.errors import DataError
 from unmask.evaluation.figures import MEDIUM, lines
 from unmask.evaluation.labelled import read_media
 from unmask.evaluation.measure import Degraded, measure
 from unmask.evaluation.outcome_text import to_csv, to_markdown
-from unmask.evaluation.table import FILE
+from unmask.evaluation.table import FILE, table
 from unmask.options import ScanOptions
 from unmask.types import Verdict
 
@@ -145,3 +146,15 @@ def test_tables_and_folders_name_files_by_data_set_and_path(folder: Path, tmp_pa
     table.write_text("file,label,kind,dataset\nreal/0.png,genuine,image,one\n")
     with pytest.raises(DataError, match="genuine"):
         read_media(table)
+
+
+def test_faces_of_unknown_size_are_in_no_class_of_size_and_what_was_not_judged_counts() -> None:
+    rows = [row("m", f"set/{n}", n % 2 == 1, n / 20, size=None if n < 4 else 300.0) for n in range(20)]
+    rows += [row("m", f"set/lost {n}", n % 2 == 1, None, size=None) for n in range(5)]
+    told = list(lines(table(rows, [judge("m")]), levels=[MEDIUM], groups=("size",), draws=5))
+    (large,) = [line for line in told if line.group]
+    assert (large.group, large.judged) == ("over 256 px", 16)
+    assert large.summary is not None
+    assert large.summary.real + large.summary.fake == 16
+    assert large.coverage == 20 / 25
+    assert not large.is_full, "what was not judged might be of this size"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from unmask.figures import draws as module
+from unmask.figures import sources as module
 from unmask.figures.curves import roc
 from unmask.figures.draws import SourceDraws, area, roc_band
 from unmask.figures.paired import Standing
@@ -68,6 +68,7 @@ def test_a_large_set_has_the_band_that_drawing_all_of_it_gives(monkeypatch: pyte
     curve, at = roc(fake, scores), np.array([0.1, 0.3, 0.6])
     whole = roc_band(scores, curve, SourceDraws(fake, source, draws=300), at)
     monkeypatch.setattr(module, "MOST_DRAWN", 2_000)
+    monkeypatch.setattr(module, "SOURCES_OF_PART", 500)
     drawn = SourceDraws(fake, source, draws=300)
     part = roc_band(scores, curve, drawn, at)
     assert len(drawn.rows) < 2_400

@@ -17,7 +17,8 @@ from unmask.evaluation.table import FILE, JudgedBy, Scores, Setting, read_scores
 from unmask.figures.estimate import Estimate
 from unmask.figures.paired import delong
 from unmask.figures.scores import auc
-from unmask.figures.summary import DRAWS, FEWEST_SOURCES, summarise
+from unmask.figures.sources import DRAWS, FEWEST_SOURCES
+from unmask.figures.summary import summarise
 
 SCORES_FILE = "scores.parquet"
 

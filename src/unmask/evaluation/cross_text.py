@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from unmask.errors import UnmaskError
 from unmask.evaluation.cross import SURE, Cell, Column, Cross, Row
 from unmask.evaluation.figures import FULL
-from unmask.figures.summary import FEWEST_SOURCES
+from unmask.figures.sources import FEWEST_SOURCES
 from unmask.report.atomic import write
 
 ABSENT = "–"

@@ -12,7 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from unmask.evaluation.table import FACE, FILE, TRACK, Scores
-from unmask.figures.summary import DRAWS, Summary, summarise
+from unmask.figures.sources import DRAWS
+from unmask.figures.summary import Summary, summarise
 from unmask.types import Verdict
 
 CROP, FRAME, PERSON, MEDIUM = "crop", "frame", "track", "file"
@@ -29,6 +30,9 @@ FULL = 0.99
 SIZES = (64, 128, 256)
 """Pixels of the longer side of a face between which face sizes are told apart."""
 
+UNKNOWN = -1
+"""Stands for the class of a face whose size is not known."""
+
 FEWEST = 2
 """Units of each label under which a group gives no line of its own."""
 
@@ -38,8 +42,9 @@ class Line:
     """The figures of one model on one set at one level.
 
     `group` is a value of `by` ("" for everything). Groups of one label are compared with all media of the
-    other label and the same kind (`against_all`). `files` were there, `judged` of them got a probability;
-    `unsure` and `real_called_fake` are shares of files, the latter of the judged reals.
+    other label and the same kind (`against_all`). `files` were there, `judged` of them got a probability,
+    and `coverage` is their share; of a group by size it is that of the whole set, since what was not judged
+    has no size. `unsure` and `real_called_fake` are shares of files, the latter of the judged reals.
     """
 
     model: str
@@ -50,14 +55,10 @@ class Line:
     against_all: bool
     files: int
     judged: int
+    coverage: float
     unsure: float
     real_called_fake: float
     summary: Summary | None
-
-    @property
-    def coverage(self) -> float:
-        """The share of files that were judged."""
-        return self.judged / self.files if self.files else math.nan
 
     @property
     def is_full(self) -> bool:
@@ -96,6 +97,7 @@ def lines(
                         if by == "size":
                             continue
                         compared = part | (units.fake != labels[0])
+                    asked = files.chosen("", "") if by == "size" else known
                     enough = part.any() and compared.sum() >= FEWEST
                     yield Line(
                         model=model.name,
@@ -106,6 +108,7 @@ def lines(
                         against_all=bool(compared.sum() > part.sum()),
                         files=int(known.sum()),
                         judged=int((known & files.judged).sum()),
+                        coverage=_share(files.judged[asked]),
                         unsure=_share(files.verdict[known] == Verdict.UNSURE.value),
                         real_called_fake=_share(
                             files.verdict[known & files.judged & ~files.fake] == Verdict.FAKE.value
@@ -174,7 +177,8 @@ class _Units:
         self.fake = table["fake"].to_numpy()
         self.p = table["probability"].to_numpy()
         self.source = table["source"].to_physical().to_numpy().astype(np.int64)
-        self.size = np.searchsorted(SIZES, table["size"].fill_null(math.nan).to_numpy()).astype(np.int8)
+        size = table["size"].fill_null(math.nan).to_numpy()
+        self.size = np.where(np.isnan(size), UNKNOWN, np.searchsorted(SIZES, size)).astype(np.int8)
         self.groups = {by: (names, table[by].to_physical().to_numpy()) for by, names in groups.items()}
 
     @classmethod

@@ -15,7 +15,7 @@ from unmask.evaluation.page import render
 from unmask.evaluation.pairs import Pair, pairs, pairs_csv, pairs_table
 from unmask.evaluation.robustness import Robustness, robustness, robustness_table
 from unmask.evaluation.table import Scores, write_scores
-from unmask.figures.summary import DRAWS
+from unmask.figures.sources import DRAWS
 from unmask.report.atomic import write
 
 

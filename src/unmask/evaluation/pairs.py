@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from unmask.evaluation.judged import JudgedFiles
 from unmask.evaluation.outcome_text import chance, csv_of, difference, markdown_table
 from unmask.figures.rivals import Compared, Rivals, holm
-from unmask.figures.summary import DRAWS
+from unmask.figures.sources import DRAWS
 
 SURE = 0.05
 """The corrected p-value under which a difference is marked."""

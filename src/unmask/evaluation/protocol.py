@@ -18,7 +18,7 @@ from msgspec import Meta
 from unmask.errors import DataError, UnmaskError
 from unmask.evaluation.figures import PERSON
 from unmask.faces import FINDERS
-from unmask.figures.summary import DRAWS
+from unmask.figures.sources import DRAWS
 from unmask.keys import refuse_unknown_keys
 from unmask.options import ScanOptions
 

@@ -8,39 +8,28 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unmask.figures.curves import Curve
-from unmask.figures.summary import DRAWS, DRAWS_OF_PART, FEWEST_SOURCES, MOST_DRAWN
+from unmask.figures.sources import DRAWS, Sources
 
 Array = NDArray[np.float64]
 
 
 class SourceDraws:
-    """`draws` resamplings of N samples by their sources.
-
-    Sources with reals only, with fakes only, and with both are drawn each among themselves: the labels keep
-    their weight, and what ties a fake to its original stays tied. Of more than `MOST_DRAWN` samples a random
-    part of the sources is drawn from, and what varies is narrowed to the size of the set, as in `summary`.
-    """
+    """`draws` resamplings of N samples by their sources, as `Sources` makes them, with what is needed to draw
+    curves."""
 
     def __init__(self, fake: ArrayLike, sources: ArrayLike, *, draws: int = DRAWS, seed: int = 0) -> None:
         labels = np.asarray(fake, dtype=bool)
-        number = np.unique(np.asarray(sources), return_inverse=True)[1]
-        count = int(number.max()) + 1 if len(number) else 0
-        of_real = np.bincount(number[~labels], minlength=count) > 0
-        of_fake = np.bincount(number[labels], minlength=count) > 0
-        random = np.random.default_rng(seed)
-        kept = np.ones(count, dtype=bool)
-        if len(labels) > MOST_DRAWN:
-            kept = random.random(count) < MOST_DRAWN / len(labels)
-            draws = min(draws, DRAWS_OF_PART)
-        self.enough = bool(min(of_real[kept].sum(), of_fake[kept].sum()) >= FEWEST_SOURCES)
+        drawn = Sources(labels, sources, draws=draws, seed=seed)
+        self.enough = drawn.enough
         """Whether there are so many sources of both labels that an interval means something; else there is
         nothing to be had from the draws."""
-        self.rows: NDArray[np.int64] = np.flatnonzero(kept[number])
+        self.rows = drawn.rows
         """The samples that are drawn from."""
         self.fake: NDArray[np.bool_] = labels[self.rows]
-        self._narrower = float(np.sqrt(kept.mean())) if count else 1.0
-        self._block = (np.cumsum(kept) - 1)[number[self.rows]]
-        self._counts = _drawn((of_real + 2 * of_fake)[kept], draws, random)
+        self._block, self._narrower = drawn.block, drawn.narrower
+        self._counts = np.empty((drawn.draws, drawn.blocks), dtype=np.float32)
+        for row, counts in zip(self._counts, drawn, strict=True):
+            row[:] = counts
 
     def counts(self, true: NDArray[np.bool_]) -> Array:
         """How many samples of which something is `true` (rows,) are in each resampling (D,)."""
@@ -75,17 +64,6 @@ def roc_band(scores: ArrayLike, exact: Curve, draws: SourceDraws, at: Array) -> 
 def area(curve: Curve) -> float:
     """The area under the curve's straight lines."""
     return float(np.trapezoid(curve.y, curve.x))
-
-
-def _drawn(strata: NDArray[np.int64], draws: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """How often each source is drawn (D, S), where those of one stratum are drawn among themselves."""
-    counts = np.zeros((draws, len(strata)), dtype=np.float32)
-    for stratum in np.unique(strata):
-        members = np.flatnonzero(strata == stratum)
-        for row in counts:
-            chosen = random.integers(0, len(members), len(members))
-            row[members] = np.bincount(chosen, minlength=len(members))
-    return counts
 
 
 def _weighted(fake: Array, weights: Array, ends: NDArray[np.int64]) -> Curve:

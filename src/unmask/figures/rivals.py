@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from unmask.figures.draws import SourceDraws, area
 from unmask.figures.estimate import Estimate
 from unmask.figures.paired import NOTHING, Standing, p_value
-from unmask.figures.summary import DRAWS
+from unmask.figures.sources import DRAWS
 
 Array = NDArray[np.float64]
 

@@ -2,12 +2,12 @@
 
 Every figure is a function of weighted counts: a resampling only changes how much a source counts. Figures
 that are sums over samples are drawn as sums per source; figures of rank are drawn on the counts of real and
-fake in many narrow steps of the score. The figures themselves are exact; only their intervals use the steps.
+fake in many narrow steps of the score. The figures themselves are exact; only how they vary uses the steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,25 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from unmask.errors import DataError
 from unmask.figures.estimate import Estimate
 from unmask.figures.reliability import BINS
+from unmask.figures.sources import DRAWS, FEWEST_SOURCES, Sources
 
 Array = NDArray[np.float64]
 
 STEPS = 1024
 """Steps of the score for the intervals of rank figures: 1/1024 is far below any interval's width."""
-
-DRAWS = 1000
-"""Resamplings behind an interval."""
-
-MOST_DRAWN = 10_000
-"""Samples that are resampled at most. Of larger sets this many are taken, whole sources at random, and the
-width of their interval is brought to the size of the set by the root of the share taken: with so many sources
-an interval narrows with the root of their number (Politis, Romano & Wolf, "Subsampling", 1999)."""
-
-DRAWS_OF_PART = 500
-"""Resamplings of such a part at most: there are many figures where there are many samples."""
-
-FEWEST_SOURCES = 5
-"""Sources of a label under which no interval is given: it would be far too narrow."""
 
 RATES = (0.01, 0.1)
 """False-alarm rates at which detections are counted."""
@@ -49,7 +36,9 @@ class Summary:
 
     `majority` is the accuracy of always saying the more frequent label; `accuracy` and `balanced_accuracy`
     are at `threshold`; `detection_at_1` and `_10` are the shares of fakes found where 1 and 10 % of reals are
-    called fake. AUC to `detection_at_10` need both labels.
+    called fake: their intervals need so many sources of reals that one of them may be called fake. AUC to
+    `detection_at_10` need both labels. The interval of `calibration_error` begins at 0, since the figure is
+    too high in small sets even of perfect probabilities.
     """
 
     real: int
@@ -73,6 +62,7 @@ class Summary:
 
 RANKED = ("auc", "average_precision", "equal_error_rate", "detection_at_1", "detection_at_10")
 SUMMED = ("accuracy", "balanced_accuracy", "false_alarm_rate", "log_loss", "brier", "calibration_error")
+AT_RATE = {"detection_at_1": RATES[0], "detection_at_10": RATES[1]}
 assert {f.name for f in fields(Summary)} >= {*RANKED, *SUMMED}
 
 
@@ -97,169 +87,116 @@ def summarise(
         raise DataError(
             "a probability is not a number from 0 to 1", hint="leave failures out; they are coverage"
         )
-    units = _Units(labels, p, _numbered(sources), threshold)
-    exact = units.exactly()
-    bounds = (
-        units.intervals(draws, seed)
-        if len(p) <= MOST_DRAWN
-        else _of_part(units, exact, min(draws, DRAWS_OF_PART), seed)
-    )
+    alone = _Units(labels, p, np.zeros(len(p), dtype=np.int64), 1, threshold)
+    exact = alone.ranked_exactly() | alone.summed(np.ones(1))
+    drawn_from = Sources(labels, sources, draws=draws, seed=seed)
+    bounds = _bounds(exact, labels, p, drawn_from, threshold)
     told = {name: Estimate(exact[name], *bounds[name]) for name in (*RANKED, *SUMMED)}
     count = int(labels.sum())
     return Summary(
         real=len(labels) - count,
         fake=count,
-        real_sources=units.real_blocks,
-        fake_sources=units.blocks - units.real_blocks,
+        real_sources=drawn_from.real_sources,
+        fake_sources=drawn_from.fake_sources,
         threshold=threshold,
         majority=max(count, len(labels) - count) / len(labels),
         **told,
     )
 
 
-def _numbered(sources: Sequence[str] | NDArray[np.str_] | NDArray[np.int64]) -> NDArray[np.int64]:
-    """The sources as numbers from 0 on."""
-    given = np.asarray(sources)
-    if given.dtype.kind in "iu" and len(given) and given.min() >= 0:
-        return given.astype(np.int64)
-    return np.unique(given, return_inverse=True)[1]
+def _bounds(
+    exact: Mapping[str, float], labels: NDArray[np.bool_], p: Array, sources: Sources, threshold: float
+) -> dict[str, tuple[float, float]]:
+    """The 95 % interval of every figure, NaN where it would not hold what it says."""
+    rows = sources.rows
+    units = _Units(labels[rows], p[rows], sources.block, sources.blocks, threshold)
+    own = units.figures(np.ones(sources.blocks))
+    varied: dict[str, list[float]] = {name: [] for name in own}
+    for counts in sources:
+        for name, value in units.figures(counts).items():
+            varied[name].append(sources.narrower * (value - own[name]))
+    told = {}
+    for name, differences in varied.items():
+        if not _can_be_told(name, sources):
+            told[name] = (np.nan, np.nan)
+            continue
+        low, high = np.percentile(differences, [2.5, 97.5])
+        if name == "calibration_error":
+            # By chance alone it is above 0, in a resampling even more so: what it may be at most can be told.
+            low = -np.inf
+        most = np.inf if name == "log_loss" else 1.0
+        told[name] = (float(max(exact[name] + low, 0.0)), float(min(exact[name] + high, most)))
+    return told
 
 
-def _of_part(units: _Units, exact: dict[str, float], draws: int, seed: int) -> dict[str, tuple[float, float]]:
-    """Intervals around the exact figures, as wide as those of a random part say."""
-    share = MOST_DRAWN / len(units.p)
-    chosen = np.random.default_rng(seed).random(units.blocks) < share
-    kept = chosen[units.block]
-    part = _Units(units.labels[kept], units.p[kept], units.block[kept], units.threshold)
-    figures, bounds = part.exactly(), part.intervals(draws, seed)
-    narrower = np.sqrt(chosen.mean())
-    least = {name: -np.inf if name == "log_loss" else 0.0 for name in exact}
-    most = {name: np.inf if name == "log_loss" else 1.0 for name in exact}
-    return {
-        name: (
-            float(max(exact[name] + narrower * (low - figures[name]), least[name])),
-            float(min(exact[name] + narrower * (high - figures[name]), most[name])),
-        )
-        for name, (low, high) in bounds.items()
-    }
+def _can_be_told(name: str, sources: Sources) -> bool:
+    reals, fakes = sources.real_sources, sources.fake_sources
+    if name in AT_RATE and reals * AT_RATE[name] < 1:
+        return False
+    if name == "false_alarm_rate":
+        return reals >= FEWEST_SOURCES
+    if name in RANKED:
+        return sources.enough
+    return all(count >= FEWEST_SOURCES for count in (reals, fakes) if count)
 
 
 class _Units:
-    """Samples in blocks that are drawn together: real sources first, then fake ones."""
+    """Samples in blocks that are drawn together."""
 
     def __init__(
-        self, labels: NDArray[np.bool_], p: Array, sources: NDArray[np.int64], threshold: float
+        self, labels: NDArray[np.bool_], p: Array, block: NDArray[np.int64], blocks: int, threshold: float
     ) -> None:
-        self.labels, self.p, self.threshold = labels, p, threshold
-        self.block = np.empty(len(p), dtype=np.int64)
-        self.real_blocks = self._number(~labels, sources, 0)
-        self.blocks = self.real_blocks + self._number(labels, sources, self.real_blocks)
+        self.labels, self.p, self.block, self.blocks = labels, p, block, blocks
         self.order = np.argsort(p, kind="stable")
         ordered = p[self.order]
         edges = np.linspace(0, len(p), min(BINS, len(p)) + 1).round().astype(int)[1:]
         ends = np.unique(np.searchsorted(ordered, ordered[edges - 1], side="right"))
-        self.bins = len(ends)
+        bins = len(ends)
         place = np.empty(len(p), dtype=np.int64)
-        place[self.order] = np.repeat(np.arange(self.bins), np.diff(ends, prepend=0))
+        place[self.order] = np.repeat(np.arange(bins), np.diff(ends, prepend=0))
         called = p >= threshold
         clipped = np.clip(p, TINY, 1 - TINY)
         parts = {
-            "n": np.ones(len(p)),
-            "right": (called == labels).astype(float),
-            "called": called.astype(float),
+            "reals": ~labels,
+            "fakes": labels,
+            "alarms": called & ~labels,
+            "found": called & labels,
             "log": -np.log(np.where(labels, clipped, 1 - clipped)),
             "brier": (p - labels) ** 2,
         }
-        self.sums = {
-            name: np.bincount(self.block, weights=part, minlength=self.blocks) for name, part in parts.items()
-        }
-        size = self.blocks * self.bins
-        surplus = np.bincount(self.block * self.bins + place, weights=p - labels, minlength=size)
-        self.surplus = surplus.reshape(self.blocks, self.bins)
+        self.sums = {name: np.bincount(block, weights=part, minlength=blocks) for name, part in parts.items()}
+        surplus = np.bincount(block * bins + place, weights=p - labels, minlength=blocks * bins)
+        self.surplus = surplus.reshape(blocks, bins)
+        at = np.linspace(0, len(p) - 1, STEPS)[1:-1].astype(int)
+        self.steps = np.searchsorted(np.unique(ordered[at]), p, side="right") + STEPS * labels
 
-    def _number(self, rows: NDArray[np.bool_], sources: NDArray[np.int64], first: int) -> int:
-        """Number the sources of these rows from `first` on; how many there are."""
-        if not rows.any():
-            return 0
-        present = np.bincount(sources[rows]) > 0
-        number = np.cumsum(present) - 1 + first
-        self.block[rows] = number[sources[rows]]
-        return int(present.sum())
+    def figures(self, counts: Array) -> dict[str, float]:
+        """All figures where each block (B,) counts as often as `counts` says."""
+        weights = np.bincount(self.steps, weights=counts[self.block], minlength=2 * STEPS).astype(np.float64)
+        return _ranked(weights[:STEPS], weights[STEPS:]) | self.summed(counts)
 
-    def exactly(self) -> dict[str, float]:
-        """The figures of the samples as they are."""
-        once = self.summed(np.ones((1, self.blocks)))
-        return self._ranked_exactly() | {name: float(values[0]) for name, values in once.items()}
-
-    def intervals(self, draws: int, seed: int) -> dict[str, tuple[float, float]]:
-        """The middle 95 % of every figure over resamplings."""
-        drawn: dict[str, list[Array]] = {name: [] for name in (*RANKED, *SUMMED)}
-        steps = self._steps()
-        for counts in self._draw(draws, seed):
-            weights = np.bincount(steps, weights=counts[self.block], minlength=2 * STEPS).astype(float)
-            for name, value in _ranked(weights[:STEPS], weights[STEPS:]).items():
-                drawn[name].append(np.array([value]))
-            for name, values in self.summed(counts[None]).items():
-                drawn[name].append(values)
-        enough = {
-            "real": self.real_blocks >= FEWEST_SOURCES,
-            "fake": self.blocks - self.real_blocks >= FEWEST_SOURCES,
-        }
-        told = {}
-        for name, shown in drawn.items():
-            needed = ("real",) if name == "false_alarm_rate" else ("real", "fake")
-            known = all(enough[label] for label in needed if self._has(label) or name in RANKED)
-            low, high = np.percentile(np.concatenate(shown), [2.5, 97.5]) if known else (np.nan, np.nan)
-            told[name] = (float(low), float(high))
-        return told
-
-    def _has(self, label: str) -> bool:
-        return bool(self.real_blocks) if label == "real" else self.blocks > self.real_blocks
-
-    def _draw(self, draws: int, seed: int) -> Iterator[Array]:
-        """How often each block (B,) is drawn, once per resampling."""
-        rng = np.random.default_rng(seed)
-        reals, fakes = self.real_blocks, self.blocks - self.real_blocks
-        for _ in range(draws):
-            yield np.concatenate(
-                [
-                    np.bincount(rng.integers(0, max(count, 1), count), minlength=count).astype(float)
-                    for count in (reals, fakes)
-                ]
-            )
-
-    def _steps(self) -> NDArray[np.int64]:
-        """The step of the score (N,) that each sample lies in; fakes count on from `STEPS`."""
-        at = np.linspace(0, len(self.p) - 1, STEPS)[1:-1].astype(int)
-        edges = np.unique(self.p[self.order[at]])
-        return np.searchsorted(edges, self.p, side="right") + STEPS * self.labels
-
-    def _ranked_exactly(self) -> dict[str, float]:
+    def ranked_exactly(self) -> dict[str, float]:
         """The figures of rank of the samples as they are."""
         ordered, labels = self.p[self.order], self.labels[self.order]
         first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
         fake = np.add.reduceat(labels.astype(float), first)
         return _ranked(np.diff(first, append=len(ordered)) - fake, fake)
 
-    def summed(self, counts: Array) -> dict[str, Array]:
-        """The figures that are sums, for each row of how often the blocks are drawn (D, B)."""
-        sums = self.sums
-        reals = np.arange(self.blocks) < self.real_blocks
-        with np.errstate(invalid="ignore", divide="ignore"):
-            total = counts @ sums["n"]
-            of_real = counts @ (sums["n"] * reals)
-            of_fake = counts @ (sums["n"] * ~reals)
-            alarms = counts @ (sums["called"] * reals) / of_real
-            found = counts @ (sums["called"] * ~reals) / of_fake
-            rates = np.stack([1 - alarms, found])
-            return {
-                "accuracy": counts @ sums["right"] / total,
-                "balanced_accuracy": rates.mean(axis=0),
-                "false_alarm_rate": alarms,
-                "log_loss": counts @ sums["log"] / total,
-                "brier": counts @ sums["brier"] / total,
-                "calibration_error": np.abs(counts @ self.surplus).sum(axis=1) / total,
-            }
+    def summed(self, counts: Array) -> dict[str, float]:
+        """The figures that are sums over samples."""
+        sums = {name: float(counts @ part) for name, part in self.sums.items()}
+        reals, fakes = sums["reals"], sums["fakes"]
+        alarms = sums["alarms"] / reals if reals else np.nan
+        found = sums["found"] / fakes if fakes else np.nan
+        total = reals + fakes
+        return {
+            "accuracy": (reals - sums["alarms"] + sums["found"]) / total,
+            "balanced_accuracy": (1 - alarms + found) / 2,
+            "false_alarm_rate": alarms,
+            "log_loss": sums["log"] / total,
+            "brier": sums["brier"] / total,
+            "calibration_error": float(np.abs(counts @ self.surplus).sum() / total),
+        }
 
 
 def _ranked(real: Array, fake: Array) -> dict[str, float]:
