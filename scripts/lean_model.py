@@ -30,6 +30,7 @@ def main() -> None:
     options.add_argument("start")
     options.add_argument("corpus", type=Path)
     options.add_argument("models", type=Path)
+    options.add_argument("--each", type=int, default=8, help="compare with floats on every Nth crop")
     chosen = options.parse_args()
     full = load_model(chosen.model, threads=2)
     network, plan = lean(chosen.model.read_bytes(), STARTS[chosen.start], start_path(chosen.start))
@@ -37,15 +38,18 @@ def main() -> None:
     blank = with_card(network, msgspec.json.encode(full.card).decode(), full.card.description)
     small = Model(blank, full.card.name, 2, beside)
     val = tuple(sample for sample in read_samples(chosen.corpus) if sample.split == "val")
-    raw = scores_of([full, small], val, chosen.model.parent / "scores", lambda done, of, line: None)
-    card = recalibrated(full.card, val, raw[1], trained_methods(chosen.corpus), print)
+    folder = chosen.model.parent / "scores"
+    (raw,) = scores_of([small], val, folder, lambda done, of, line: None)
+    card = recalibrated(full.card, val, raw, trained_methods(chosen.corpus), print)
     path = chosen.models / f"{card.name}.onnx"
     write(path, with_card(network, msgspec.json.encode(card).decode(), card.description, full.history))
     plan_json = msgspec.json.format(msgspec.json.encode(plan), indent=1)
     write(chosen.models / f"{card.name}.tower.json", plan_json + b"\n")
-    fake, sources = np.array([s.fake for s in val]), [s.source or str(s.path) for s in val]
+    part = val[:: chosen.each]
+    integers, floats = scores_of([small, full], part, folder, lambda done, of, line: None)
+    fake, sources = np.array([s.fake for s in part]), [s.source or str(s.path) for s in part]
     for row, name in ((AS_IS, "val"), (DEGRADED, "val, degraded")):
-        gap = delong(fake, raw[1][row], raw[0][row], sources).auc
+        gap = delong(fake, integers[row], floats[row], sources).auc
         print(f"{name}: integers minus floats {gap.value:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]")
     for threads in (1, 2):
         model = Model(path.read_bytes(), card.name, threads, beside)

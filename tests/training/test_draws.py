@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,25 @@ def shares(balance: str) -> Counter[str]:
 
 def test_groups_weigh_by_the_square_root_of_their_size() -> None:
     assert shares("groups")["small"] / 2000 == pytest.approx(2 / 22, abs=0.02)
+
+
+def test_domains_draw_photos_and_frames_of_recordings_half_and_half() -> None:
+    photos = [sample(n, "photos", f"s{n}") for n in range(400)]
+    clips = [
+        replace(sample(n, dataset, source), kind="frame")
+        for n, (dataset, source) in enumerate(
+            [("many", f"c{n % 20}") for n in range(200)] + [("one", "c")] * 200
+        )
+    ]
+    draws, rng = Draws(photos + clips, "domains"), np.random.default_rng(0)
+    drawn = Counter(draws.draw(rng).dataset for _ in range(4000))
+    assert drawn["photos"] / 4000 == pytest.approx(0.5, abs=0.03)
+    # Of the one long recording 40 crops count.
+    assert drawn["one"] / drawn["many"] == pytest.approx((40 / 200) ** 0.5, abs=0.06)
+
+
+def test_one_domain_alone_is_all_of_it() -> None:
+    assert shares("domains")["small"] / 2000 == pytest.approx(2 / (2 + 40**0.5), abs=0.03)
 
 
 def test_sources_weigh_alike() -> None:
