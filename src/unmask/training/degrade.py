@@ -6,6 +6,7 @@ Real and fake samples go through the same draw, so that none of it can tell them
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -23,13 +24,15 @@ _UPSCALERS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
 
 @dataclass(frozen=True, slots=True)
 class Odds:
-    """How often each step of a degradation happens at full strength."""
+    """How often each step of a degradation happens at full strength; what is recorded is compressed by that
+    alone."""
 
     light: Share = 0.5
     blur: Share = 0.25
     resize: Share = 0.6
     noise: Share = 0.2
     compress: Share = 0.75
+    record: Share = 0.0
 
 
 USUAL = Odds()
@@ -59,7 +62,10 @@ def degrade(image: Image, rng: np.random.Generator, strength: float = 1.0, odds:
         spread = rng.uniform(1, 9)
         noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(spread)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
-    if happens(odds.compress):
+    # Without it nothing is drawn, so that recipes from before there was it mean the same.
+    if odds.record and happens(odds.record):
+        image = record(image, rng)
+    elif happens(odds.compress):
         image = compress(image, rng)
         if happens(0.25):
             image = compress(image, rng)
@@ -104,6 +110,29 @@ def compress(image: Image, rng: np.random.Generator) -> Image:
     return h264(image, crf=int(rng.integers(18, 39)))
 
 
+def record(image: Image, rng: np.random.Generator) -> Image:
+    """One frame of a recording: a codec predicts it from earlier ones, which show the same a little moved."""
+    height, width = image.shape[:2]
+    frames = [image]
+    step, grow = rng.normal(0, 0.012, 2) * width, rng.normal(0, 0.006)
+    for _ in range(int(rng.integers(1, 4))):
+        shift = len(frames) * step + rng.normal(0, 0.3, 2)
+        scale = np.exp(len(frames) * grow)
+        middle = (1 - scale) * np.array([width, height]) / 2
+        move = np.array([[scale, 0, middle[0] + shift[0]], [0, scale, middle[1] + shift[1]]])
+        moved = cv2.warpAffine(
+            image, move, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )
+        frames.append(np.asarray(moved, np.uint8))
+    frames.reverse()
+    if rng.random() < 0.8:
+        preset = str(rng.choice(("ultrafast", "veryfast", "medium"), p=(0.3, 0.6, 0.1)))
+        return _filmed(
+            frames, "libx264", {"crf": str(int(rng.integers(20, 38))), "preset": preset, "bf": "0"}
+        )
+    return _filmed(frames, "mpeg4", {"qscale": str(int(rng.integers(3, 13)))})
+
+
 def _imencode(image: Image, suffix: str, flag: int, quality: int) -> Image:
     packed = cv2.imencode(suffix, image[..., ::-1], (flag, quality))[1]
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB), np.uint8)
@@ -114,19 +143,31 @@ def h264(image: Image, crf: int) -> Image:
 
     Sides are cropped to even numbers for 4:2:0 and filled up again by repeating the last row or column.
     """
-    height, width = image.shape[:2]
-    even = np.ascontiguousarray(image[: height // 2 * 2, : width // 2 * 2])
-    packed = io.BytesIO()
-    with av.open(packed, "w", format="h264") as out:
-        stream = out.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = even.shape[1], even.shape[0], "yuv420p"
-        stream.options = {"crf": str(crf), "preset": "ultrafast", "tune": "zerolatency"}
+    return _filmed([image], "libx264", {"crf": str(crf), "preset": "ultrafast", "tune": "zerolatency"})
+
+
+def _filmed(frames: Sequence[Image], codec: str, options: dict[str, str]) -> Image:
+    """The last of these frames, encoded one after the other."""
+    height, width = frames[-1].shape[:2]
+    packed, plain = io.BytesIO(), "h264" if codec == "libx264" else "m4v"
+    with av.open(packed, "w", format=plain) as out:
+        stream = out.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = width // 2 * 2, height // 2 * 2, "yuv420p"
+        if "qscale" in options:
+            stream.codec_context.flags |= av.codec.context.Flags.qscale
+            stream.codec_context.qmin = stream.codec_context.qmax = int(options["qscale"])
+        else:
+            stream.options = options
         stream.codec_context.thread_count = 1
-        out.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+        for frame in frames:
+            even = np.ascontiguousarray(frame[: height // 2 * 2, : width // 2 * 2])
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
         out.mux(stream.encode(None))
     packed.seek(0)
-    with av.open(packed, "r", format="h264") as back:
+    decoded = np.empty(0)
+    with av.open(packed, "r", format=plain) as back:
         back.streams.video[0].codec_context.thread_count = 1
-        decoded = next(back.decode(video=0)).to_ndarray(format="rgb24")
+        for shown in back.decode(video=0):
+            decoded = shown.to_ndarray(format="rgb24")
     pads = ((0, height - decoded.shape[0]), (0, width - decoded.shape[1]), (0, 0))
     return np.asarray(np.pad(decoded, pads, mode="edge"), np.uint8)

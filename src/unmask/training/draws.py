@@ -24,7 +24,8 @@ class Draws:
     `groups`: data sets and methods in proportion to the square root of their number of crops, then a source
     evenly, then one of its crops, so that no large data set and no long clip crowds out the rest. `domains`:
     the same, but photos and frames of recordings make one half each, so that compression for video tells
-    nothing of the label, and of a recording at most `MOST_OF_ONE` crops count. `sources`: a source evenly, then one of its crops. `classes`: any crop evenly.
+    nothing of the label, and of a recording at most `MOST_OF_ONE` crops count. `sources`: a source evenly,
+    then one of its crops. `classes`: any crop evenly.
     """
 
     def __init__(self, samples: Sequence[Sample], balance: Balance = "groups") -> None:
