@@ -128,7 +128,9 @@ def record(image: Image, rng: np.random.Generator) -> Image:
     if rng.random() < 0.8:
         preset = str(rng.choice(("ultrafast", "veryfast", "medium"), p=(0.3, 0.6, 0.1)))
         return _filmed(
-            frames, "libx264", {"crf": str(int(rng.integers(20, 38))), "preset": preset, "bf": "0"}
+            frames,
+            "libx264",
+            {"crf": str(int(rng.integers(20, 38))), "preset": preset, "tune": "zerolatency"},
         )
     return _filmed(frames, "mpeg4", {"qscale": str(int(rng.integers(3, 13)))})
 
