@@ -50,6 +50,16 @@ def test_macro_auc_weighs_methods_not_crops() -> None:
     assert macro_auc(labels, scores, methods) == pytest.approx(0.5)
 
 
+def test_macro_auc_compares_like_with_like() -> None:
+    # Frames score above photos, and within each kind the score says nothing, or everything.
+    fake = [False, True, False, True, True]
+    kinds = ["photo", "photo", "frame", "frame", "film"]
+    methods = ["", "gan", "", "swap", "swap"]
+    scores = [0.1, 0.2, 0.8, 0.7, 0.5]
+    assert macro_auc(fake, scores, methods, kinds) == pytest.approx((1.0 + 0.0 + 0.5) / 3)
+    assert macro_auc(fake, scores, methods) == pytest.approx((0.5 + 0.5) / 2)
+
+
 @settings(max_examples=50)
 @given(PAIRS)
 def test_average_precision_and_rates_agree_with_their_definitions(rows: list[tuple[bool, int]]) -> None:

@@ -36,19 +36,24 @@ def auc_estimate(
     return Estimate(value, *resampled.auc_interval(np.asarray(scores, dtype=np.float64)))
 
 
-def macro_auc(fake: ArrayLike, scores: ArrayLike, methods: Sequence[str]) -> float:
-    """The mean over fake methods of AUC(this method's fakes against all reals).
+def macro_auc(
+    fake: ArrayLike, scores: ArrayLike, methods: Sequence[str], kinds: Sequence[str] | None = None
+) -> float:
+    """The mean over fake methods of AUC(this method's fakes against all reals); what networks are chosen by.
 
-    So that a method with many crops weighs no more than one with few; what networks are chosen by.
+    So a method with many crops weighs no more than one with few. With `kinds` of media, a method's fakes of
+    one kind are compared with the reals of that kind (with all where it has none): to tell a compressed frame
+    from a photo finds no forgery.
     """
     labels, values = np.asarray(fake, dtype=bool), np.asarray(scores, dtype=np.float64)
     names = np.asarray(methods)
-    per_method = [
-        auc(labels[chosen], values[chosen])
-        for method in sorted(set(names[labels]))
-        for chosen in [~labels | (names == method)]
-    ]
-    return float(np.mean(per_method))
+    kind = np.zeros(len(labels), dtype=int) if kinds is None else np.unique(kinds, return_inverse=True)[1]
+    found = []
+    for method, of in sorted(set(zip(names[labels].tolist(), kind[labels].tolist(), strict=True))):
+        alike = ~labels & (kind == of)
+        chosen = (labels & (names == method) & (kind == of)) | (alike if alike.any() else ~labels)
+        found.append(auc(labels[chosen], values[chosen]))
+    return float(np.mean(found))
 
 
 def equal_error_rate(labels: ArrayLike, probabilities: ArrayLike) -> float:

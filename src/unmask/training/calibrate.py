@@ -222,8 +222,9 @@ def figures_of(units: Sequence[Unit], scores: NDArray[np.float64], on: str) -> t
 
 
 def macro_auc_of(units: Sequence[Unit], scores: NDArray[np.float64]) -> float:
-    """Mean over methods of the AUC against all reals."""
-    return macro_auc([u.fake for u in units], scores, [u.method for u in units])
+    """Mean over methods of the AUC against all reals that are photos or recordings, too."""
+    kinds = ["recording" if u.recording else "photo" for u in units]
+    return macro_auc([u.fake for u in units], scores, [u.method for u in units], kinds)
 
 
 def _rounded(*values: float) -> tuple[float, float, float]:

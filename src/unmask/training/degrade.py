@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import av
 import cv2
@@ -130,7 +130,8 @@ def record(image: Image, rng: np.random.Generator) -> Image:
         crf = str(int(rng.integers(20, 38)))
         # Looking ahead would not give the same stream every time.
         return _filmed(frames, "libx264", {"crf": crf, "preset": preset, "tune": "zerolatency"})
-    return _filmed(frames, "mpeg4", {"qscale": str(int(rng.integers(3, 13)))})
+    coarse = str(int(rng.integers(3, 13)))
+    return _filmed(frames, "mpeg4", {"qmin": coarse, "qmax": coarse})
 
 
 def _imencode(image: Image, suffix: str, flag: int, quality: int) -> Image:
@@ -146,28 +147,23 @@ def h264(image: Image, crf: int) -> Image:
     return _filmed([image], "libx264", {"crf": str(crf), "preset": "ultrafast", "tune": "zerolatency"})
 
 
-def _filmed(frames: Sequence[Image], codec: str, options: dict[str, str]) -> Image:
+def _filmed(frames: Sequence[Image], codec: Literal["libx264", "mpeg4"], options: dict[str, str]) -> Image:
     """The last of these frames, encoded one after the other."""
     height, width = frames[-1].shape[:2]
     packed, plain = io.BytesIO(), "h264" if codec == "libx264" else "m4v"
     with av.open(packed, "w", format=plain) as out:
         stream = out.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = width // 2 * 2, height // 2 * 2, "yuv420p"
-        if "qscale" in options:
-            stream.codec_context.flags |= av.codec.context.Flags.qscale
-            stream.codec_context.qmin = stream.codec_context.qmax = int(options["qscale"])
-        else:
-            stream.options = options
+        stream.options = {**options}
         stream.codec_context.thread_count = 1
         for frame in frames:
             even = np.ascontiguousarray(frame[: height // 2 * 2, : width // 2 * 2])
             out.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
         out.mux(stream.encode(None))
     packed.seek(0)
-    decoded = np.empty(0)
     with av.open(packed, "r", format=plain) as back:
         back.streams.video[0].codec_context.thread_count = 1
-        for shown in back.decode(video=0):
-            decoded = shown.to_ndarray(format="rgb24")
+        *_, last = back.decode(video=0)
+    decoded = last.to_ndarray(format="rgb24")
     pads = ((0, height - decoded.shape[0]), (0, width - decoded.shape[1]), (0, 0))
     return np.asarray(np.pad(decoded, pads, mode="edge"), np.uint8)

@@ -50,8 +50,9 @@ class Scored:
     logits: tuple[float, ...]
 
     def macro_auc(self) -> float:
-        """Mean over fake methods of the AUC against all reals."""
-        return macro_auc([s.fake for s in self.samples], self.logits, [s.method for s in self.samples])
+        """Mean over fake methods of the AUC against all reals of the same kind of medium."""
+        fake, methods, kinds = zip(*((s.fake, s.method, s.kind) for s in self.samples), strict=True)
+        return macro_auc(fake, self.logits, methods, kinds)
 
     def auc(self) -> float:
         """The AUC over all samples."""
