@@ -16,7 +16,7 @@ from unmask.detector.history import HISTORY_KEY, History, parse_history
 from unmask.detector.tower import parse_tower
 from unmask.errors import ModelError
 
-SHIPPED = ("fast",)
+SHIPPED = ("fast", "accurate")
 """Names of the models inside the package; anything else is a path."""
 
 
