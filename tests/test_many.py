@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
+from pebble.pool.process import PoolManager
 
 from unmask import isolated, many
 from unmask.errors import ModelError
@@ -53,6 +55,37 @@ def test_crash_and_hang_cost_nobody_else_anything(
     assert verdicts[3] is Verdict.TIMED_OUT
     assert [v for i, v in enumerate(verdicts) if i not in (1, 3)] == [Verdict.REAL] * 6
     assert "crashed" in reports[1].message
+
+
+def test_a_process_that_ends_before_the_pool_knows_its_work_takes_nobody_with_it(
+    options: ScanOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many, "_scan_one", misbehave)
+    told = PoolManager.find_expired_task
+    lost = iter([True, True])
+
+    def forgetful(manager: PoolManager, worker: int) -> object:
+        if next(lost, False):
+            raise BrokenProcessPool("All workers expired")
+        return told(manager, worker)
+
+    monkeypatch.setattr(PoolManager, "find_expired_task", forgetful)
+    files = ["a", "b", "crash", "c", "d", *(f"{n}" for n in range(12))]
+    reports = list(many.scan_many(files, options, workers=2))
+    assert [report.path for report in reports] == files
+    assert [r.path for r in reports if r.verdict is not Verdict.REAL] == ["crash"]
+
+
+def test_a_pool_that_breaks_again_and_again_is_an_error(
+    options: ScanOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(_manager: PoolManager, _worker: int) -> object:
+        raise BrokenProcessPool("All workers expired")
+
+    monkeypatch.setattr(many, "_scan_one", misbehave)
+    monkeypatch.setattr(PoolManager, "find_expired_task", never)
+    with pytest.raises(BrokenProcessPool):
+        list(many.scan_many(["crash", "a", "b"], options, workers=2))
 
 
 def test_wrong_model_is_told_before_any_work() -> None:

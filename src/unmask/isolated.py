@@ -19,6 +19,9 @@ GRACE = 30.0
 AHEAD = 4
 """Pieces handed out per worker before the first of them is done."""
 
+MOST_BROKEN = 3
+"""Pools that may break one after the other without a result before that is an error."""
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -52,28 +55,65 @@ def isolated(
     is left running. What `work` raises is raised here.
     """
     # Most scans are of one file: they need not wait for the pool's modules.
+    from concurrent.futures.process import BrokenProcessPool
+
     from pebble import ProcessPool
 
+    def start() -> ProcessPool:
+        return ProcessPool(
+            max_workers=workers,
+            context=multiprocessing.get_context("spawn"),
+            initializer=prepare,
+            initargs=list(prepared_with),
+        )
+
+    def hand_out(job: Job) -> tuple[Job, ProcessFuture[Result] | None]:
+        try:
+            return job, pool.schedule(work, args=[job], timeout=timeout + GRACE)
+        except RuntimeError:  # the pool broke since the last result
+            return job, None
+
     waiting = iter(jobs)
-    pool = ProcessPool(
-        max_workers=workers,
-        context=multiprocessing.get_context("spawn"),
-        initializer=prepare,
-        initargs=list(prepared_with),
-    )
-    pending: deque[tuple[Job, ProcessFuture[Result]]] = deque()
+    pool, broken = start(), 0
+    pending: deque[tuple[Job, ProcessFuture[Result] | None]] = deque()
     try:
         while True:
             for job in itertools.islice(waiting, workers * AHEAD - len(pending)):
-                pending.append((job, pool.schedule(work, args=[job], timeout=timeout + GRACE)))
+                pending.append(hand_out(job))
             if not pending:
                 return
-            job, future = pending.popleft()
-            outcome: Result | Lost = _outcome(future, timeout + GRACE)
+            job, future = pending[0]
+            try:
+                if future is None:
+                    raise BrokenProcessPool("the pool broke before the work was handed out")
+                outcome: Result | Lost = _outcome(future, timeout + GRACE)
+            except BrokenProcessPool:
+                # A process that ends before the pool knows what it works on takes the pool with it.
+                broken += 1
+                if broken == MOST_BROKEN:
+                    raise
+                pool.stop()  # type: ignore[no-untyped-call]
+                pool.join()
+                pool = start()
+                pending = deque(
+                    (job, future) if _is_known(future) else hand_out(job) for job, future in pending
+                )
+                continue
+            broken = 0
+            pending.popleft()
             yield job, outcome
     finally:
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()
+
+
+def _is_known(future: ProcessFuture[Any] | None) -> bool:
+    """Whether there is a result, or an error that is the job's own."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    if future is None or not future.done() or future.cancelled():
+        return False
+    return not isinstance(future.exception(), BrokenProcessPool)
 
 
 def _outcome(future: ProcessFuture[Result], seconds: float) -> Result | Lost:
