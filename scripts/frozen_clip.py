@@ -2,11 +2,13 @@
 
     python scripts/frozen_clip.py features train.parquet features/      # resumable; 7 crops/s on two cores
     python scripts/frozen_clip.py heads train.parquet features/
+    python scripts/frozen_clip.py makes train.parquet features/
 
 `train.parquet` comes from `scripts/flagship_data.py`. Of every recording six crops are kept. All of `val` is
 there plain and degraded; the training side is drawn degraded, and as many reals self-blended. The heads are
-logistic regressions; each is fitted twice: on all, and with a whole family of forgeries left out, on which it
-is then measured.
+logistic regressions. For `heads` each is fitted twice: on all, and with a whole family of forgeries left out,
+on which it is then measured. For `makes` whole makes of real recordings are left out, and the share of their
+faces that is called fake is measured, with and without forged recordings among the training data.
 """
 
 from __future__ import annotations
@@ -51,6 +53,11 @@ FAMILIES = {
         "dalle3", "flux", "flux-lora", "grok", "imagen", "sd1.5-lora", "sd2.1", "sdxl", "t2i-mixed",
     ),
 }  # fmt: skip
+
+MAKES = {
+    "sign language, lip reading": ("signlanguageandlipre", "aslflashcards", "signs-recognition", "lipnet"),
+    "interviews": ("ffpp", "ffpp_frames", "dfd", "dfd_frames"),
+}
 
 BLOCKS = {"5": [4], "9": [8], "12": [11], "4, 8, 12": [3, 7, 11], "all": list(range(12))}
 PARTS = {"class token": slice(0, WIDTH), "with mean of patches": slice(0, 2 * WIDTH)}
@@ -133,6 +140,8 @@ class Drawn:
         self.val = np.array([sample.split == "val" for sample in drawn])
         family = {method: name for name, methods in FAMILIES.items() for method in methods}
         self.family = np.array([family.get(sample.method, "") for sample in drawn])
+        self.data_set = np.array([sample.dataset for sample in drawn])
+        self.frame = np.array([sample.kind == "frame" for sample in drawn])
         self.group = np.array([f"{sample.dataset} {sample.method}" for sample in drawn])
 
     def weights(self, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -209,17 +218,43 @@ def print_heads(drawn: Drawn, decay: float = 3e-4) -> None:
                 print(f"| {blocks} | {part} | {told} | {' | '.join(f'{v:.3f}' for v in row)} |", flush=True)
 
 
+def print_makes(drawn: Drawn, decay: float = 3e-4) -> None:
+    """A make whose reals are left out loses its fakes and pseudo-fakes, too."""
+    features = drawn.features[:, BLOCKS["4, 8, 12"], :WIDTH].reshape(len(drawn.val), -1).astype(np.float32)
+    recorded = drawn.frame & drawn.fake & ~drawn.blended
+    left_out = {
+        "none": np.zeros(len(drawn.val), bool),
+        "talking heads": drawn.family == "talk",
+        "all of recordings": recorded,
+    }
+    print("| make left out | forgeries left out | called fake | against swaps | against talking heads |")
+    print("| --- | --- | ---: | ---: | ---: |")
+    for make, data_sets in MAKES.items():
+        of_make = np.isin(drawn.data_set, data_sets)
+        held = of_make & ~drawn.fake & drawn.frame
+        for told, without in left_out.items():
+            scores = fitted(features, drawn, ~drawn.val & ~of_make & ~without, decay)
+            limit = np.quantile(scores[drawn.val & ~drawn.fake & ~drawn.frame], 0.95)
+            row = [f"{np.mean(scores[held] > limit):.3f}"]
+            for family in ("swap", "talk"):
+                kept = held | (drawn.val & drawn.frame & (drawn.family == family))
+                row.append(f"{roc_auc_score(drawn.fake[kept], scores[kept]):.3f}")
+            print(f"| {make} ({held.sum()}) | {told} | {' | '.join(row)} |", flush=True)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("what", choices=["features", "heads"])
+    options.add_argument("what", choices=["features", "heads", "makes"])
     options.add_argument("manifest", type=Path)
     options.add_argument("folder", type=Path)
     chosen = options.parse_args()
     samples = read_samples(chosen.manifest)
     if chosen.what == "features":
         write_features(samples, chosen.folder)
-    else:
+    elif chosen.what == "heads":
         print_heads(Drawn(samples, chosen.folder))
+    else:
+        print_makes(Drawn(samples, chosen.folder))
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ def test_settings_that_exclude_each_other_are_refused() -> None:
         replace(plain, retouch=0.1),
         Mix(balance="none", strength=0),
         Mix(balance="none", self_blended=0, twins=0.1),
+        Mix(paired=True, real=0.4),
     ):
         with pytest.raises(DataError):
             mix.check()
@@ -111,6 +112,20 @@ def test_all_kinds_twins_and_retouches_are_a_function_of_the_seed(samples: list[
         assert bool((one[number][0] == two[number][0]).all())
         labels.add(float(one[number][1]))
     assert labels == {0.0, 1.0}
+
+
+def test_a_pair_differs_by_the_forging_alone(samples: list[Sample]) -> None:
+    mix = Mix(pseudo={"decoder": 1.0}, self_blended=1.0, paired=True, retouch=0.5)
+    draws, alike = TrainingDraws(samples, SPEC, mix, 24, seed=5), 0
+    for pair in range(12):
+        (forged, fake), (honest, real) = draws[2 * pair], draws[2 * pair + 1]
+        assert (float(fake), float(real)) == (1.0, 0.0)
+        apart = (forged.float() - honest.float()).abs().mean(0)
+        alike += bool(apart[32:-32, 32:-32].mean() > 2 * apart[:, :4].mean())
+    # Where the decoder changes too little the fake is a self-blend, which may change what is around the face.
+    assert alike >= 10
+    unforged = TrainingDraws(samples, SPEC, replace(mix, self_blended=0.0), 8, seed=5)
+    assert [float(unforged[n][1]) for n in range(8)] == [1.0, 0.0] * 4
 
 
 def test_no_treatment_and_no_retouch_says_anything_about_the_label(

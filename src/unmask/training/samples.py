@@ -25,6 +25,9 @@ from unmask.types import Landmarks
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 
+EVEN = 0.5
+"""The share of real faces where draws are paired."""
+
 
 @dataclass(frozen=True)
 class Mix:
@@ -35,11 +38,13 @@ class Mix:
     `self_blended` the share of pseudo-fakes, whose kinds are drawn by their weights in `pseudo` (see
     `forge.kinds`). `twins` is the share of the real ones that went, as a whole, through what such a fake's
     face went through: as many as there are pseudo-fakes where `real` × `twins` is (1 - `real`) ×
-    `self_blended`. `retouch` is the share of all draws, of either label, that get a beauty filter, glasses, a
-    caption and the like. `strength` scales the odds of `degradation`. `jitter` scales small turns, shifts and
-    changes of size of the crop, `flip` mirrors half of them, `cut_out` is the share that lose a rectangle,
-    and `mixup` > 0 blends pairs of a batch with Beta(mixup, mixup) (Zhang et al., ICLR 2018). `precut` cuts
-    all crops once and keeps them: for small networks that need no new pictures.
+    `self_blended`. With `paired` each pseudo-fake is followed by the real face that it was made of (or that
+    face's twin), retouched, degraded and cut alike, so that a batch differs by the forging alone. `retouch`
+    is the share of all draws, of either label, that get a beauty filter, glasses, a caption and the like.
+    `strength` scales the odds of `degradation`. `jitter` scales small turns, shifts and changes of size of
+    the crop, `flip` mirrors half of them, `cut_out` is the share that lose a rectangle, and `mixup` > 0
+    blends pairs of a batch with Beta(mixup, mixup) (Zhang et al., ICLR 2018). `precut` cuts all crops once
+    and keeps them: for small networks that need no new pictures.
     """
 
     balance: Balance = "groups"
@@ -47,6 +52,7 @@ class Mix:
     self_blended: Share = 0.5
     pseudo: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=lambda: {"self_blend": 1.0})
     twins: Share = 0.0
+    paired: bool = False
     retouch: Share = 0.0
     strength: Share = 0.9
     degradation: Odds = field(default_factory=Odds)
@@ -68,6 +74,11 @@ class Mix:
             raise DataError(
                 "mix.balance none takes the crops as they are, so none can be self-blended",
                 hint="set self_blended and twins to 0, or balance to groups",
+            )
+        if self.paired and (self.balance == "none" or self.real != EVEN):
+            raise DataError(
+                "mix.paired draws as many real faces as fakes",
+                hint="set real to 0.5 and balance to groups, or paired to false",
             )
 
 
@@ -150,18 +161,16 @@ class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         mix, rng = self.mix, np.random.default_rng((self.seed, index))
-        image = None
         if mix.balance == "none":
-            sample = self.rounds[index]
+            sample, image = self.rounds[index], None
             is_fake = sample.fake
+        elif mix.paired:
+            sample, image, is_fake, rng = self._of_pair(index)
         else:
             is_fake = bool(rng.random() >= mix.real)
             forges = is_fake and rng.random() < mix.self_blended
             sample = (self.fake if is_fake and not forges else self.real).draw(rng)
-            if forges:
-                image = self.pseudo.make(sample, rng).image
-            elif mix.twins and not is_fake and rng.random() < mix.twins:
-                image = self.pseudo.twin(sample, rng)
+            image = self._changed(sample, forges, is_fake, rng)
         if mix.retouch and rng.random() < mix.retouch:
             image = retouch(read_image(sample) if image is None else image, sample.landmarks, rng)[0]
         if mix.strength:
@@ -172,6 +181,31 @@ class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
         if mix.cut_out and rng.random() < mix.cut_out:
             crop = cut_out(crop, rng)
         return as_tensor(crop), torch.tensor(float(is_fake))
+
+    def _of_pair(self, index: int) -> tuple[Sample, NDArray[np.uint8] | None, bool, np.random.Generator]:
+        """The sample of a draw, its picture where it was changed, whether it is fake, and the generator for
+        what comes after, whose state is the same for a pseudo-fake and the real face it was made of."""
+        pair, is_fake = index // 2, index % 2 == 0
+        rng = np.random.default_rng((self.seed, pair, 0))
+        forges = rng.random() < self.mix.self_blended
+        if forges:
+            sample = self.real.draw(rng)
+            change = np.random.default_rng((self.seed, index, 1))
+            image = self._changed(sample, is_fake, is_fake, change)
+            return sample, image, is_fake, rng
+        rng = np.random.default_rng((self.seed, index, 2))
+        sample = (self.fake if is_fake else self.real).draw(rng)
+        return sample, self._changed(sample, False, is_fake, rng), is_fake, rng
+
+    def _changed(
+        self, sample: Sample, forges: bool, is_fake: bool, rng: np.random.Generator
+    ) -> NDArray[np.uint8] | None:
+        """A pseudo-fake, or of some real faces the honest twin; None where the picture stays as it is."""
+        if forges:
+            return self.pseudo.make(sample, rng).image
+        if self.mix.twins and not is_fake and rng.random() < self.mix.twins:
+            return self.pseudo.twin(sample, rng)
+        return None
 
 
 class ValidationCrops(Dataset[tuple[Tensor, Tensor]]):
