@@ -5,14 +5,19 @@
 
 Sources that look the same are tied and go to one side, where most of their crops were. The methods that a
 rotation holds out are in `val` alone, so that what is chosen there is chosen for methods nobody trained on.
+The third rotation holds out whole data sets besides: all interviews, real and forged, as if they were media
+of other origin. `--each 12` keeps that many crops of a recording in `val`, where a quick answer is wanted.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 
 from unmask.data.check.duplicates import near_pairs
@@ -26,9 +31,12 @@ TALKING_HEADS = (
 HELD_OUT = {
     1: ("faceshifter", "omnihuman", "imagen", "stylegan1"),
     2: ("faceswap", "stylegan2-studio", "grok", *TALKING_HEADS),
+    3: ("stylegan2-studio", "grok", *TALKING_HEADS),
 }
 """Each a swap, a GAN, a text-to-image model, and one talking head or all: trained on, these teach that who
 speaks is forged, since hardly any real recordings stand against them (docs/experiments.md)."""
+
+DATA_SETS_HELD_OUT = {3: ("ffpp", "ffpp_frames", "dfd", "dfd_frames")}
 
 
 def tied(manifest: Manifest) -> list[int]:
@@ -49,6 +57,21 @@ def tied(manifest: Manifest) -> list[int]:
     return [root(number) for number in group]
 
 
+def thinned(rows: Sequence[Mapping[str, Any]], split: Sequence[str], each: int) -> list[str]:
+    """`split` with at most `each` crops of a recording and method in `val`, spread evenly over it."""
+    of_recording: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for at, row in enumerate(rows):
+        if split[at] == "val" and row["kind"] == "frame":
+            of_recording[row["dataset"], row["source"], row["method"]].append(at)
+    kept = {
+        places[at]
+        for places in of_recording.values()
+        for at in np.linspace(0, len(places) - 1, each).round().astype(int)
+    }
+    left_out = {at for places in of_recording.values() for at in places} - kept
+    return ["" if at in left_out else where for at, where in enumerate(split)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -56,6 +79,7 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--rotation", type=int, choices=sorted(HELD_OUT), default=1)
+    parser.add_argument("--each", type=int, default=0, help="crops of a recording in val; 0 keeps all")
     arguments = parser.parse_args()
     held_out = HELD_OUT[arguments.rotation]
     manifest = read_manifest(arguments.manifest)
@@ -69,6 +93,8 @@ def main() -> None:
     methods: dict[int, set[str]] = defaultdict(set)
     for row, number in zip(rows, group, strict=True):
         methods[number].add(row["method"])
+        if row["dataset"] in DATA_SETS_HELD_OUT.get(arguments.rotation, ()):
+            side[number] = "val"
     for number, found in methods.items():
         if found <= set(held_out):
             side[number] = "val"
@@ -76,6 +102,8 @@ def main() -> None:
         "" if side[number] == "train" and row["method"] in held_out else side[number]
         for row, number in zip(rows, group, strict=True)
     ]
+    if arguments.each:
+        split = thinned(rows, split, arguments.each)
     table = manifest.table.with_columns(pl.Series("split", split))
     write_manifest(arguments.out, Manifest(manifest.root, table))
     moved = sum(row["split"] != where for row, where in zip(rows, split, strict=True))

@@ -193,6 +193,28 @@ def test_stopped_training_goes_on_to_the_same_weights(toy: tuple[Path, Path], tm
         assert torch.equal(ours, theirs)
 
 
+def test_what_is_frozen_stays_as_published_and_the_average_follows_the_rest(
+    toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    changes = {
+        "network": "clip_vit_b16",
+        "crop.size": 32,
+        "patch_dropout": 0.5,
+        "schedule": {"steps": 2, "batch": 4, "validate_every": 2, "bfloat16": True},
+    }
+    recipe = parse_recipe(changed(msgspec.yaml.decode(RECIPE), changes))
+    fit = Fit(recipe, read_corpus(toy[1]), tmp_path / "run")
+    before = {name: value.clone() for name, value in fit.average.state_dict().items()}
+    fit.run(workers=0)
+    after = fit.average.state_dict()
+    for name, parameter in fit.network.named_parameters():
+        assert torch.equal(after[name], before[name]) != parameter.requires_grad, name
+        assert after[name].dtype == torch.float32
+    again = Fit(recipe, read_corpus(toy[1]), tmp_path / "run")
+    assert again.finished
+    assert all(torch.equal(value, after[name]) for name, value in again.average.state_dict().items())
+
+
 def test_tuning_goes_on_where_it_was_and_leaves_the_best_recipe(
     toy: tuple[Path, Path], tmp_path: Path
 ) -> None:

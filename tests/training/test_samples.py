@@ -21,7 +21,16 @@ from unmask.forge.retouch import RETOUCHES, retouch
 from unmask.forge.treat import TREATMENTS, treat
 from unmask.training.precut import Precut
 from unmask.training.recipe import Protocol
-from unmask.training.samples import STILL, Jitter, Mix, TrainingDraws, ValidationCrops, cut_out
+from unmask.training.samples import (
+    STILL,
+    Jitter,
+    Mix,
+    TrainingDraws,
+    ValidationCrops,
+    closely,
+    cut_out,
+    read_image,
+)
 from unmask.training.split import apply_protocol
 
 MARKS = ((82.6, 71.1), (126.5, 74.0), (102.7, 94.5), (82.9, 111.8), (120.8, 113.9))
@@ -62,6 +71,7 @@ def test_settings_that_exclude_each_other_are_refused() -> None:
         Mix(precut=True),
         replace(plain, twins=0.1),
         replace(plain, retouch=0.1),
+        replace(plain, close=0.1),
         Mix(balance="none", strength=0),
         Mix(balance="none", self_blended=0, twins=0.1),
         Mix(paired=True, real=0.4),
@@ -126,6 +136,36 @@ def test_a_pair_differs_by_the_forging_alone(samples: list[Sample]) -> None:
     assert alike >= 10
     unforged = TrainingDraws(samples, SPEC, replace(mix, self_blended=0.0), 8, seed=5)
     assert [float(unforged[n][1]) for n in range(8)] == [1.0, 0.0] * 4
+
+
+def test_a_forgery_is_followed_by_a_real_face_of_its_own_recording(samples: list[Sample]) -> None:
+    paired = [replace(s, source=f"s{n // 5}") for n, s in enumerate(samples)]
+    mix = Mix(self_blended=0.0, paired=True, strength=0, jitter=0, flip=False)
+    draws = TrainingDraws(paired, SPEC, mix, 40, seed=5)
+    # Every picture has a tint of its own, so its mean tells which it is.
+    levels = {float(ValidationCrops([s], SPEC, 0, 0)[0][0].float().mean()): s for s in paired}
+
+    def drawn(number: int) -> Sample:
+        level = float(draws[number][0].float().mean())
+        return levels[min(levels, key=lambda other: abs(other - level))]
+
+    for pair in range(20):
+        fake, real = drawn(2 * pair), drawn(2 * pair + 1)
+        assert (fake.fake, real.fake) == (True, False)
+        assert fake.source == real.source
+
+
+def test_a_picture_cut_closely_shows_the_same_face_and_mirrors_what_is_missing(samples: list[Sample]) -> None:
+    image, rng = read_image(samples[0]), np.random.default_rng(0)
+    whole = cut(image, MARKS, SPEC).astype(int)
+    mirrored = 0
+    for _ in range(20):
+        sample, close = closely(samples[0], image, rng)
+        assert close.size < image.size
+        apart = np.abs(cut(close, sample.landmarks, SPEC) - whole).mean(axis=2)
+        assert apart[40:-40, 40:-40].max() <= 1
+        mirrored += bool(apart[:4].mean() > 3)
+    assert 3 < mirrored < 20
 
 
 def test_no_treatment_and_no_retouch_says_anything_about_the_label(

@@ -125,6 +125,22 @@ def test_only_layer_norms_and_the_head_of_clip_are_tuned() -> None:
     }
 
 
+def test_clip_drops_patches_while_training_and_never_else() -> None:
+    network, images = build("clip_vit_b16", size=64, patch_dropout=0.5), torch.randn(2, 3, 64, 64)
+    network.eval()
+    with torch.no_grad():
+        logits, evidence = network(images)
+        assert evidence.shape == (2, 4, 4)
+        assert torch.equal(network(images)[0], logits)
+        network.train()
+        (first, some), (second, _) = network(images), network(images)
+    assert some.shape == (2, 8)
+    assert not torch.equal(first, second)
+    assert torch.allclose(some.mean(1), first, atol=1e-5)
+    with pytest.raises(ModelError, match="mobilenetv2 has no patches"):
+        build("mobilenetv2", patch_dropout=0.5)
+
+
 @pytest.mark.parametrize("name", ["mobilenetv2", "efficientnet_lite0", "efficientnet_lite2"])
 def test_imagenet_weights_see_what_is_in_a_photo(name: str, photo: NDArray[np.uint8]) -> None:
     state = started(f"{name}/imagenet")

@@ -38,6 +38,10 @@ WORKERS = "spawn"
 VALIDATION_STRENGTH = 0.9
 """`val` is also judged under degradation: what users bring has been through messengers and platforms."""
 
+HALF_FROM = 2_000_000_000
+"""Multiply-adds an image from which on crops are judged in the 16-bit floats they were trained in, five times
+as quickly; what is exported is judged again as it is shipped."""
+
 Progress = Callable[[int, int, str], None]
 """Called after each step with the step, the number of steps, and a message or an empty string."""
 
@@ -82,9 +86,11 @@ def score(
     info, device = NETWORKS[recipe.network], next(network.parameters()).device
     network.eval()
     logits: list[float] = []
+    half = recipe.schedule.bfloat16 and info.macs >= HALF_FROM
     for batch, _ in loader:
         images = normalise(batch.to(device), info.mean, info.std).to(memory_format=torch.channels_last)
-        logits += network(images)[0].float().tolist()
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            logits += network(images)[0].float().tolist()
     return Scored(tuple(samples), tuple(logits))
 
 
@@ -122,9 +128,19 @@ class Fit:
         self.steps = schedule.length(len(self.train))
         torch.manual_seed(recipe.seed)
         start = None if recipe.start == FROM_SCRATCH else recipe.start
-        network = build(recipe.network, size=recipe.crop.size, dropout=recipe.dropout, start=start)
+        network = build(
+            recipe.network,
+            size=recipe.crop.size,
+            dropout=recipe.dropout,
+            patch_dropout=recipe.patch_dropout,
+            start=start,
+        )
         network.to(self.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(network)
+        if schedule.bfloat16:
+            _halve_frozen(network)
+        if schedule.compile:
+            network.compile()
         self.penalty = Penalty(network, recipe.regularise)
         learning = [p for p in network.parameters() if p.requires_grad]
         optimizer = make_optimizer(learning, recipe.optimizer, schedule)
@@ -230,8 +246,13 @@ class Fit:
         # Early on the average would remember the start for too long.
         keep = min(self.recipe.schedule.average, (1 + self.step) / (10 + self.step))
         keep = keep if self.recipe.schedule.average else 0.0
-        now = self.accelerator.unwrap_model(self.network).state_dict().values()
-        for mean, value in zip(self.average.state_dict().values(), now, strict=True):
+        network = self.accelerator.unwrap_model(self.network)
+        frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+        now = network.state_dict()
+        for name, mean in self.average.state_dict().items():
+            value = now[name]
+            if name in frozen:
+                continue
             if mean.is_floating_point():
                 mean.lerp_(value, 1 - keep)
             else:
@@ -292,6 +313,14 @@ class Fit:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.best, self.worse = int(state["step"]), float(state["best"]), int(state["worse"])
         self.journal.forget_after(self.step)
+
+
+def _halve_frozen(network: nn.Module) -> None:
+    """What is never trained is kept in the 16-bit floats it is used in, else it is turned into them for every
+    batch anew."""
+    for parameter in network.parameters():
+        if not parameter.requires_grad:
+            parameter.data = parameter.data.bfloat16()
 
 
 def spread(samples: Sequence[Sample], each: int) -> list[Sample]:

@@ -49,7 +49,8 @@ class Schedule:
     average of the weights that is validated and exported; 0 exports the weights themselves. Weights are
     chosen by `validate_each` crops of every recording, spread evenly (0: by all); calibrated on all.
     `patience` validations without a better one stop the training; 0 never does. `clip` bounds the gradient's
-    norm.
+    norm. `compile` has torch write code for the network first: it takes a minute and a C++ compiler, and pays
+    for long trainings of transformers.
     """
 
     steps: Positive = 3000
@@ -66,6 +67,7 @@ class Schedule:
     patience: Annotated[int, Meta(ge=0)] = 0
     clip: Annotated[float, Meta(gt=0)] = 5.0
     bfloat16: bool = True
+    compile: bool = False
 
     def length(self, crops: int) -> int:
         """Steps in all, for this many training crops."""
@@ -100,6 +102,7 @@ class Recipe:
     limits: tuple[str, ...]
     start: str | OwnStart = "imagenet"
     dropout: Annotated[float, Meta(ge=0, lt=1)] | None = None
+    patch_dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     seed: int = 0
     crop: CropSpec = field(default_factory=CropSpec)
     mix: Mix = field(default_factory=Mix)

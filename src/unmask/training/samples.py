@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Protocol
 
 import cv2
@@ -16,9 +16,10 @@ from torch.utils.data import Dataset
 
 from unmask.data.corpus import Sample
 from unmask.errors import DataError
-from unmask.faces.crop import CropSpec, crop_matrix, cut, warp
+from unmask.faces.crop import CENTRE_BELOW_EYES, CropSpec, crop_matrix, cut, face_frame, warp
 from unmask.forge.pseudo import PseudoFakes, check_kinds
 from unmask.forge.retouch import retouch
+from unmask.training.counterparts import Counterparts
 from unmask.training.degrade import Odds, degrade
 from unmask.training.draws import Balance, Draws, Rounds
 from unmask.types import Landmarks
@@ -27,6 +28,9 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 
 EVEN = 0.5
 """The share of real faces where draws are paired."""
+
+CLOSE, FAR = 1.0, 1.7
+"""Sides of a picture that holds hardly more than a face, times the face."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,13 @@ class Mix:
     `forge.kinds`). `twins` is the share of the real ones that went, as a whole, through what such a fake's
     face went through: as many as there are pseudo-fakes where `real` × `twins` is (1 - `real`) ×
     `self_blended`. With `paired` each pseudo-fake is followed by the real face that it was made of (or that
-    face's twin), retouched, degraded and cut alike, so that a batch differs by the forging alone. `retouch`
-    is the share of all draws, of either label, that get a beauty filter, glasses, a caption and the like.
-    `strength` scales the odds of `degradation`. `jitter` scales small turns, shifts and changes of size of
-    the crop, `flip` mirrors half of them, `cut_out` is the share that lose a rectangle, and `mixup` > 0
+    face's twin), retouched, degraded and cut alike, so that a batch differs by the forging alone, and each
+    forgery by a real face of its own recording or data set, as far as there are any. `close` is the share of
+    draws whose picture ends close around the face, as in pictures cut by others, so that the crop is filled
+    up by mirroring. `retouch` is the share of all draws, of either label, that get a beauty filter, glasses,
+    a caption and the like. `strength` scales the odds of `degradation`. `jitter` scales small turns, shifts
+    and changes of size of the crop, `flip` mirrors half of them, `cut_out` is the share that lose a
+    rectangle, and `mixup` > 0
     blends pairs of a batch with Beta(mixup, mixup) (Zhang et al., ICLR 2018). `precut` cuts all crops once
     and keeps them: for small networks that need no new pictures.
     """
@@ -54,6 +61,7 @@ class Mix:
     twins: Share = 0.0
     paired: bool = False
     retouch: Share = 0.0
+    close: Share = 0.0
     strength: Share = 0.9
     degradation: Odds = field(default_factory=Odds)
     jitter: Annotated[float, Meta(ge=0)] = 1.0
@@ -65,10 +73,10 @@ class Mix:
     def check(self) -> None:
         """Raises `DataError` for settings that exclude each other, or for a kind that is not known."""
         check_kinds(self.pseudo)
-        if self.precut and (self.strength or self.self_blended or self.twins or self.retouch):
+        if self.precut and (self.strength or self.self_blended or self.twins or self.retouch or self.close):
             raise DataError(
                 "mix.precut keeps finished crops, which can be neither self-blended nor degraded",
-                hint="set strength, self_blended, twins and retouch to 0, or precut to false",
+                hint="set strength, self_blended, twins, retouch and close to 0, or precut to false",
             )
         if self.balance == "none" and (self.self_blended or self.twins):
             raise DataError(
@@ -155,6 +163,7 @@ class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
         self.pseudo = PseudoFakes(mix.pseudo, reals, read_image)
         self.real = Draws(reals, mix.balance)
         self.fake = Draws([s for s in samples if s.fake], mix.balance)
+        self.counterparts = Counterparts(reals)
 
     def __len__(self) -> int:
         return self.length
@@ -177,6 +186,8 @@ class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
             image = degrade(
                 read_image(sample) if image is None else image, rng, mix.strength, mix.degradation
             )
+        if mix.close and rng.random() < mix.close:
+            sample, image = closely(sample, read_image(sample) if image is None else image, rng)
         crop = self.source.crop(sample, self.spec, Jitter.draw(rng, mix.jitter, mix.flip), image)
         if mix.cut_out and rng.random() < mix.cut_out:
             crop = cut_out(crop, rng)
@@ -193,9 +204,11 @@ class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
             change = np.random.default_rng((self.seed, index, 1))
             image = self._changed(sample, is_fake, is_fake, change)
             return sample, image, is_fake, rng
-        rng = np.random.default_rng((self.seed, index, 2))
-        sample = (self.fake if is_fake else self.real).draw(rng)
-        return sample, self._changed(sample, False, is_fake, rng), is_fake, rng
+        sample = self.fake.draw(rng)
+        change = np.random.default_rng((self.seed, index, 2))
+        if not is_fake:
+            sample = self.counterparts.of(sample, change) or self.real.draw(change)
+        return sample, self._changed(sample, False, is_fake, change), is_fake, rng
 
     def _changed(
         self, sample: Sample, forges: bool, is_fake: bool, rng: np.random.Generator
@@ -247,6 +260,23 @@ def cut_moved(
     move = np.vstack([np.column_stack([turn, offset]), [0, 0, 1]])
     crop = warp(image, crop_matrix(landmarks, spec) @ move, size)
     return np.ascontiguousarray(crop[:, ::-1]) if jitter.mirrored else crop
+
+
+def closely(
+    sample: Sample, image: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[Sample, NDArray[np.uint8]]:
+    """The picture cut to a square around the face, and the sample with landmarks in its pixels."""
+    frame = face_frame(sample.landmarks)
+    side = frame.face_size * rng.uniform(CLOSE, FAR)
+    middle = np.array(frame.point(0.0, CENTRE_BELOW_EYES)) + rng.normal(0, 0.04, 2) * frame.face_size
+    height, width = image.shape[:2]
+    left, top = (max(0, int(at - side / 2)) for at in middle)
+    right, bottom = min(width, int(middle[0] + side / 2)), min(height, int(middle[1] + side / 2))
+    if right - left < 16 or bottom - top < 16:
+        return sample, image
+    first, second, third, fourth, fifth = ((x - left, y - top) for x, y in sample.landmarks)
+    moved = replace(sample, landmarks=(first, second, third, fourth, fifth))
+    return moved, np.ascontiguousarray(image[top:bottom, left:right])
 
 
 def cut_out(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

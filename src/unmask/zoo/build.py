@@ -26,15 +26,21 @@ from unmask.zoo.starts import load_start
 
 
 def build(
-    name: str, *, size: int | None = None, dropout: float | None = None, start: str | OwnStart | None = None
+    name: str,
+    *,
+    size: int | None = None,
+    dropout: float | None = None,
+    patch_dropout: float = 0.0,
+    start: str | OwnStart | None = None,
 ) -> nn.Module:
     """The network `name` for images of `size` pixels (its own, where None), with weights `start` or random.
 
-    `dropout` replaces the architecture's own where that has any.
+    `dropout` replaces the architecture's own where that has any; `patch_dropout` is for transformers alone.
 
     Raises:
         UnmaskError: there is no network of that name.
-        ModelError: `size` is too small, there are no such weights for it, or they don't fit.
+        ModelError: `size` is too small, it has no patches to drop, there are no such weights for it, or they
+            don't fit.
     """
     info = NETWORKS[name]
     side = info.size if size is None else size
@@ -43,6 +49,10 @@ def build(
             f"{name} needs crops of at least {info.least_size} px, not {side}", hint="set crop.size larger"
         )
     network = info.make(size=side, dropout=dropout)
+    if patch_dropout:
+        if not hasattr(network, "patch_dropout"):
+            raise ModelError(f"{name} has no patches to drop", hint="leave patch_dropout out of the recipe")
+        setattr(network, "patch_dropout", patch_dropout)  # noqa: B010
     if isinstance(start, OwnStart):
         try:
             (info.load or place)(network, load_own(network, start))

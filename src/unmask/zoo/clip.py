@@ -31,7 +31,9 @@ class _Attention(nn.Module):
             return y.unflatten(2, (HEADS, WIDTH // HEADS)).transpose(1, 2)
 
         q, k, v = split(self.q_proj(x)), split(self.k_proj(x)), split(self.v_proj(x))
-        mixed = nn.functional.scaled_dot_product_attention(q, k, v)
+        # For 197 tokens plain products are twice as quick on processors as the fused kernel's gradient.
+        weights = torch.softmax(q * (WIDTH // HEADS) ** -0.5 @ k.transpose(2, 3), dim=3)
+        mixed = weights.to(v.dtype) @ v
         return cast("Tensor", self.out_proj(mixed.transpose(1, 2).flatten(2)))
 
 
@@ -73,11 +75,15 @@ class ClipViT(nn.Module):
     The linear head works on the mean of the class token and each patch, so that the map of what the places
     say has the logit as its mean; class tokens of earlier layers (`EARLY`) add the same everywhere. Position
     embeddings are resized for other sizes than 224.
+
+    `patch_dropout` is the share of patches that each image loses, anew each time, while training (Liu et al.,
+    PatchDropout, WACV 2023): half of them make a step twice as quick.
     """
 
     def __init__(self, size: int = 224, dropout: float | None = None) -> None:
         super().__init__()
         self.grid = size // PATCH
+        self.patch_dropout = 0.0
         self.class_embedding = nn.Parameter(torch.randn(WIDTH) * 0.02)
         self.patch_embedding = nn.Conv2d(3, WIDTH, PATCH, PATCH, bias=False)
         self.position_embedding = nn.Parameter(torch.randn(self.grid**2 + 1, WIDTH) * 0.02)
@@ -94,6 +100,8 @@ class ClipViT(nn.Module):
         # len(x) would become a constant in the exported file.
         first = self.class_embedding.expand(x.shape[0], 1, -1)
         states = self.pre_layrnorm(torch.cat([first, patches], dim=1) + self.position_embedding)
+        if self.training and self.patch_dropout:
+            states = self._some(states)
         early = []
         for number, layer in enumerate(self.layers, start=1):
             states = layer(states)
@@ -101,12 +109,22 @@ class ClipViT(nn.Module):
                 early.append(states[:, 0])
         return states, early
 
+    def _some(self, states: Tensor) -> Tensor:
+        """The class token and, of each image, its own random patches, in no order."""
+        patches = self.grid**2
+        kept = max(1, round(patches * (1 - self.patch_dropout)))
+        places = torch.rand(states.shape[0], patches, device=states.device).argsort(1)[:, :kept] + 1
+        chosen = states.gather(1, places[..., None].expand(-1, -1, WIDTH))
+        return torch.cat([states[:, :1], chosen], dim=1)
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         states, early = self.tokens(x)
         states = self.post_layernorm(states)
         # The class token counts as much as all patches together, and is the same for each place.
         mixed = 0.5 * (states[:, :1] + states[:, 1:])
         evidence = self.classifier(mixed, early, self.dropout)
+        if self.training and self.patch_dropout:
+            return evidence.mean(1), evidence
         return evidence.mean(1), evidence.unflatten(1, (self.grid, self.grid))
 
 
