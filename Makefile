@@ -31,7 +31,10 @@ examples: $(VENV)/.dev
 	$(BIN)/python examples/make_media.py
 
 model: $(VENV)/.dev
-	$(BIN)/unmask train recipes/fast.yaml --corpus $(CORPUS)
+	$(BIN)/unmask data index $(CORPUS) --layout corpus --out runs/all.parquet
+	$(BIN)/python scripts/flagship_data.py runs/all.parquet runs/first.parquet --rotation 1
+	$(BIN)/unmask train recipes/fast-first.yaml --corpus runs/first.parquet --out runs/fast-first
+	@echo "recipes/fast.yaml goes on from runs/fast-first/fast.onnx: enter its path and SHA-256 there"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,15 @@ from PIL import Image
 from unmask.data.corpus import read_corpus
 from unmask.detector.model import load_model
 from unmask.errors import DataError, UnmaskError
-from unmask.faces.crop import cut
+from unmask.faces.crop import CropSpec, cut
 from unmask.options import ScanOptions
 from unmask.scanner import Scanner
-from unmask.training.fit import Fit, Scored, score
+from unmask.training.fit import Fit, Scored, normalise, score
 from unmask.training.make import make, prepare
 from unmask.training.recipe import parse_recipe, read_recipe
 from unmask.training.result import read_result
 from unmask.training.tune import changed, tune
+from unmask.zoo.network import NETWORKS
 
 MARKS = ((82.6, 71.1), (126.5, 74.0), (102.7, 94.5), (82.9, 111.8), (120.8, 113.9))
 RECIPE = """
@@ -191,6 +193,31 @@ def test_stopped_training_goes_on_to_the_same_weights(toy: tuple[Path, Path], tm
         again.average.state_dict().values(), straight.average.state_dict().values(), strict=True
     ):
         assert torch.equal(ours, theirs)
+
+
+def test_training_goes_on_from_an_exported_model_and_remembers_what_that_has_seen(
+    toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first = make(*toy, tmp_path / "first", say=lambda _line: None)
+    digest = hashlib.sha256(first.read_bytes()).hexdigest()
+    document = changed(
+        msgspec.yaml.decode(RECIPE),
+        {"name": "second", "start": {"file": str(first), "sha256": digest}, "schedule.rate": 1e-9},
+    )
+    recipe_path = tmp_path / "second.yaml"
+    recipe_path.write_bytes(msgspec.yaml.encode(document))
+    said: list[str] = []
+    second = load_model(make(recipe_path, toy[1], tmp_path / "second", say=said.append))
+    fit = Fit(read_recipe(recipe_path), read_corpus(toy[1]), tmp_path / "third")
+    assert second.history.complete
+    assert second.history.parts == load_model(first).history.parts
+    crops = np.stack([cut(np.full((90, 90, 3), level, np.uint8), MARKS, CropSpec(64)) for level in (9, 99)])
+    images = normalise(
+        torch.from_numpy(crops).permute(0, 3, 1, 2), NETWORKS["mobilenetv2"].mean, NETWORKS["mobilenetv2"].std
+    )
+    with torch.no_grad():
+        ours = fit.average.eval()(images)[0].numpy()
+    assert ours == pytest.approx(load_model(first).score(crops).raw, abs=1e-3)
 
 
 def test_what_is_frozen_stays_as_published_and_the_average_follows_the_rest(

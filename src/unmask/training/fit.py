@@ -25,6 +25,9 @@ from unmask.training.recipe import Recipe
 from unmask.training.samples import Source, TrainingDraws, ValidationCrops, one_thread_each
 from unmask.zoo.build import build
 from unmask.zoo.network import NETWORKS
+from unmask.zoo.own_start import OwnStart
+from unmask.zoo.own_weights import own_path
+from unmask.zoo.unfold import unfold
 
 FROM_SCRATCH = "none"
 """The `start` of a recipe that begins with random weights."""
@@ -41,6 +44,11 @@ VALIDATION_STRENGTH = 0.9
 HALF_FROM = 2_000_000_000
 """Multiply-adds an image from which on crops are judged in the 16-bit floats they were trained in, five times
 as quickly; what is exported is judged again as it is shipped."""
+
+MEASURED = 256
+"""Draws that normalisation is measured on anew where a training goes on from an exported model."""
+
+EXPORTED = ".onnx"
 
 Progress = Callable[[int, int, str], None]
 """Called after each step with the step, the number of steps, and a message or an empty string."""
@@ -127,7 +135,7 @@ class Fit:
         self.chosen_by = spread(self.val, schedule.validate_each)
         self.steps = schedule.length(len(self.train))
         torch.manual_seed(recipe.seed)
-        start = None if recipe.start == FROM_SCRATCH else recipe.start
+        start = None if recipe.start == FROM_SCRATCH or goes_on(recipe) else recipe.start
         network = build(
             recipe.network,
             size=recipe.crop.size,
@@ -135,6 +143,8 @@ class Fit:
             patch_dropout=recipe.patch_dropout,
             start=start,
         )
+        if goes_on(recipe) and not self.checkpoint.is_file():
+            self._unfold(network)
         network.to(self.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(network)
         if schedule.bfloat16:
@@ -192,6 +202,16 @@ class Fit:
             progress(self.step, self.steps, message)
             if self.finished:
                 break
+
+    def _unfold(self, network: nn.Module) -> None:
+        """Take the weights of the exported model that the recipe starts from."""
+        assert isinstance(self.recipe.start, OwnStart)
+        draws = TrainingDraws(
+            self.train, self.recipe.crop, self.recipe.mix, MEASURED, self.recipe.seed, self.source
+        )
+        info = NETWORKS[self.recipe.network]
+        crops = torch.stack([draws[number][0] for number in range(MEASURED)])
+        unfold(network, own_path(self.recipe.start), normalise(crops, info.mean, info.std))
 
     def _batches(self, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
         schedule, recipe = self.recipe.schedule, self.recipe
@@ -313,6 +333,11 @@ class Fit:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.best, self.worse = int(state["step"]), float(state["best"]), int(state["worse"])
         self.journal.forget_after(self.step)
+
+
+def goes_on(recipe: Recipe) -> bool:
+    """Whether it starts from a model that was exported."""
+    return isinstance(recipe.start, OwnStart) and recipe.start.file.endswith(EXPORTED)
 
 
 def _halve_frozen(network: nn.Module) -> None:

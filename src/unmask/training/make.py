@@ -23,7 +23,7 @@ from unmask.errors import DataError
 from unmask.evaluation.held_out import guard, history_of
 from unmask.training import calibrate
 from unmask.training.export import export
-from unmask.training.fit import VALIDATION_STRENGTH, Fit, Progress, Scored, score
+from unmask.training.fit import VALIDATION_STRENGTH, Fit, Progress, Scored, goes_on, score
 from unmask.training.journal import read_journal
 from unmask.training.pictures import draw_run
 from unmask.training.precut import Precut
@@ -33,6 +33,7 @@ from unmask.training.split import RANDOM_FRAMES_LIMIT, apply_protocol
 from unmask.training.words import classification_report
 from unmask.version import __version__
 from unmask.zoo.network import NETWORKS, count_macs, count_parameters
+from unmask.zoo.own_start import OwnStart
 
 LEAST_ROOM = 1 << 30
 """Bytes that must be free before a training begins."""
@@ -157,8 +158,11 @@ def _finish(
     )
     card = _card(fit, judged, hashlib.sha256(recipe_path.read_bytes()).hexdigest(), say)
     info = NETWORKS[recipe.network]
-    # Weights of one's own to start from have seen what nobody wrote down.
-    history = history_of([*fit.train, *fit.val], corpus, complete=isinstance(recipe.start, str))
+    # Weights of one's own to start from have seen what nobody wrote down, but for models of ours.
+    complete = isinstance(recipe.start, str) or goes_on(recipe)
+    history = history_of([*fit.train, *fit.val], corpus, complete=complete)
+    if isinstance(recipe.start, OwnStart) and goes_on(recipe):
+        history = load_model(recipe.start.file).history + history
     export(fit.average, card, path, info.mean, info.std, history)
     figures = [_split_figures("val", judged.clean, card)]
     if judged.degraded:

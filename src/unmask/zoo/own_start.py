@@ -14,7 +14,8 @@ Digest = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")]
 class OwnStart:
     """Weights that are not among those the zoo knows.
 
-    `file` is a path from the current folder or, with `hub`, a file's name in that repository of the Hugging
+    `file` holds a state dict, or is a model that was exported (`.onnx`; see `zoo.unfold`). It is a path from
+    the current folder or, with `hub`, a file's name in that repository of the Hugging
     Face hub at `revision`. `sha256` is the file's digest; another file is refused.
     """
 

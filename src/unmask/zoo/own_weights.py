@@ -30,6 +30,15 @@ def load_own(network: nn.Module, start: OwnStart) -> dict[str, Tensor]:
     Raises:
         ModelError: the file cannot be had, is another one, or holds no plain weights.
     """
+    return _without_prefix(_read(own_path(start)), network)
+
+
+def own_path(start: OwnStart) -> Path:
+    """The file that `start` names, fetched there if need be.
+
+    Raises:
+        ModelError: it cannot be had, or is another one.
+    """
     path = _fetched(start) if start.hub else Path(start.file)
     try:
         with path.open("rb") as file:
@@ -43,7 +52,7 @@ def load_own(network: nn.Module, start: OwnStart) -> dict[str, Tensor]:
             f"{path.name} has SHA-256 {digest}, not {start.sha256.lower()}",
             hint="it is another file than the recipe was written for",
         )
-    return _without_prefix(_read(path), network)
+    return path
 
 
 def place(network: nn.Module, state: dict[str, Tensor]) -> None:
