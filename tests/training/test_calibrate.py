@@ -51,6 +51,28 @@ def test_band_keeps_its_rates_for_recordings_though_they_are_few() -> None:
     assert calibrate.fit_band(few, chances[[*range(505), *range(525, 625)]]).fake_above < band.fake_above
 
 
+def test_band_keeps_its_rate_for_the_strangest_of_real_data_sets() -> None:
+    rng = np.random.default_rng(6)
+
+    def reals(dataset: str, middle: float, count: int) -> list[Unit]:
+        return [
+            Unit(rng.normal(middle, 1, 1), False, "", dataset, f"{dataset}{n}", False) for n in range(count)
+        ]
+
+    fakes = [Unit(rng.normal(3, 1, 1), True, "m", "d", f"f{n}", recording=False) for n in range(100)]
+
+    def upper(sample: list[Unit]) -> float:
+        chances = calibrate.probabilities_of(calibrate.aggregated(sample, "mean"), Calibration(1.0, 0.0))
+        return calibrate.fit_band(sample, chances).fake_above
+
+    usual, strange = reals("usual", -2, 500), reals("strange", 1.5, 20)
+    limit = upper([*usual, *strange, *fakes])
+    scores = calibrate.aggregated(strange, "mean")
+    assert (calibrate.probabilities_of(scores, Calibration(1.0, 0.0)) >= limit).mean() <= 0.05
+    # Fewer say too little of their make to be heard by themselves.
+    assert upper([*usual, *strange[:19], *fakes]) < limit
+
+
 def test_methods_that_were_trained_on_calibrate_nothing_where_there_are_others() -> None:
     rng = np.random.default_rng(5)
 

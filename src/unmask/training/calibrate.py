@@ -158,7 +158,8 @@ def _weights(units: Sequence[Unit]) -> NDArray[np.float64]:
 
 def fit_band(units: Sequence[Unit], probabilities: NDArray[np.float64]) -> Band:
     """The band between a threshold that few reals reach and one that few fakes stay under: few of all, and
-    few of photos and of recordings by themselves.
+    few of photos and of recordings by themselves. Of reals, few of each data set, too: media that nobody
+    trained on are like the strangest of these rather than like their average.
 
     It always holds 0.5, however well the two are separated on `val`: elsewhere they will be less so.
     """
@@ -170,8 +171,11 @@ def fit_band(units: Sequence[Unit], probabilities: NDArray[np.float64]) -> Band:
         parts = [probabilities[chosen & kind] for kind in (everything, recordings, ~recordings)]
         return [parts[0], *(part for part in parts[1:] if len(part) >= FEWEST_OF_KIND)]
 
+    makes = np.array([unit.dataset for unit in units])
+    of_makes = [probabilities[~labels & (makes == make)] for make in np.unique(makes[~labels])]
+    reals = [*by_kind(~labels), *(part for part in of_makes if len(part) >= FEWEST_OF_KIND)]
     # Rounded up, so that the promised rate holds for the rounded threshold as well.
-    upper = max(0.5, *(_threshold(part, FALSE_ALARM_RATE) + 5e-5 for part in by_kind(~labels)))
+    upper = max(0.5, *(_threshold(part, FALSE_ALARM_RATE) + 5e-5 for part in reals))
     lower = min(0.5, *(float(np.quantile(part, MISS_RATE)) for part in by_kind(labels)))
     return Band(
         real_below=round(lower, 4),
