@@ -34,7 +34,7 @@ model: $(VENV)/.dev
 	$(BIN)/unmask data index $(CORPUS) --layout corpus --out runs/all.parquet
 	$(BIN)/python scripts/flagship_data.py runs/all.parquet runs/first.parquet --rotation 1
 	$(BIN)/unmask train recipes/fast-first.yaml --corpus runs/first.parquet --out runs/fast-first
-	@echo "recipes/fast.yaml goes on from runs/fast-first/fast.onnx: enter its path and SHA-256 there"
+	@echo "recipes/fast.yaml goes on from runs/fast-first/fast-first.onnx: enter its path and SHA-256 there"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
