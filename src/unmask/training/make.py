@@ -34,6 +34,7 @@ from unmask.training.words import classification_report
 from unmask.version import __version__
 from unmask.zoo.network import NETWORKS, count_macs, count_parameters
 from unmask.zoo.own_start import OwnStart
+from unmask.zoo.own_weights import own_path
 
 LEAST_ROOM = 1 << 30
 """Bytes that must be free before a training begins."""
@@ -162,7 +163,7 @@ def _finish(
     complete = isinstance(recipe.start, str) or goes_on(recipe)
     history = history_of([*fit.train, *fit.val], corpus, complete=complete)
     if isinstance(recipe.start, OwnStart) and goes_on(recipe):
-        history = load_model(recipe.start.file).history + history
+        history = load_model(own_path(recipe.start)).history + history
     export(fit.average, card, path, info.mean, info.std, history)
     figures = [_split_figures("val", judged.clean, card)]
     if judged.degraded:
