@@ -33,6 +33,9 @@ class Model:
 
     def __init__(self, data: bytes, where: str, threads: int, beside: Path | None = None) -> None:
         self.sha256 = hashlib.sha256(data).hexdigest()
+        # Products in integers round otherwise for several crops than for one: a face's score must not
+        # depend on who else is in the picture.
+        self._at_once = None if beside is None else 1
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
@@ -65,7 +68,11 @@ class Model:
         if not len(crops):
             return Scores(np.zeros(0), None)
         names = [name for name in ("score", "evidence") if name in self._outputs]
-        results = [np.asarray(result) for result in self._session.run(names, {"crops": crops})]
+        step = self._at_once or len(crops)
+        parts = [
+            self._session.run(names, {"crops": crops[at : at + step]}) for at in range(0, len(crops), step)
+        ]
+        results = [np.concatenate(part) for part in zip(*parts, strict=True)]
         evidence = results[1].astype(np.float32) if len(results) > 1 else None
         return Scores(results[0].astype(np.float64), evidence)
 
