@@ -22,10 +22,11 @@ from unmask.errors import DataError, UnmaskError
 from unmask.faces.crop import CropSpec, cut
 from unmask.options import ScanOptions
 from unmask.scanner import Scanner
-from unmask.training.fit import Fit, Scored, normalise, score
+from unmask.training.fit import Fit, Scored, score
 from unmask.training.make import make, prepare
 from unmask.training.recipe import parse_recipe, read_recipe
 from unmask.training.result import read_result
+from unmask.training.samples import normalise
 from unmask.training.tune import changed, tune
 from unmask.zoo.network import NETWORKS
 

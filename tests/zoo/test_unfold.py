@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from unmask.errors import ModelError
-from unmask.training.fit import normalise
+from unmask.training.samples import normalise
 from unmask.zoo.build import build
 from unmask.zoo.network import NETWORKS
 from unmask.zoo.own_start import OwnStart

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from unmask.detector.card import CARD_KEY, ModelCard
 from unmask.detector.history import HISTORY_KEY, History
 from unmask.errors import ModelError
-from unmask.training.fit import normalise
+from unmask.training.samples import normalise
 
 PARITY = 1e-3
 """Largest difference allowed between the network and the file, in logits."""

@@ -19,10 +19,11 @@ from torch.utils.data import DataLoader, Subset
 from unmask.data.corpus import Sample
 from unmask.errors import DataError
 from unmask.figures.scores import auc, macro_auc
+from unmask.training.distil import Lessons, Pupil
 from unmask.training.journal import Journal
 from unmask.training.optimise import Penalty, Sharpness, make_optimizer, pace
 from unmask.training.recipe import Recipe
-from unmask.training.samples import Source, TrainingDraws, ValidationCrops, one_thread_each
+from unmask.training.samples import Source, TrainingDraws, ValidationCrops, normalise, one_thread_each
 from unmask.zoo.build import build
 from unmask.zoo.network import NETWORKS
 from unmask.zoo.own_start import OwnStart
@@ -71,13 +72,6 @@ class Scored:
         return auc([s.fake for s in self.samples], self.logits)
 
 
-def normalise(crops: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """uint8 (N, 3, S, S) to float32 as a network expects it; `mean` and `std` per channel, RGB in [0, 1]."""
-    middle = torch.tensor(mean, device=crops.device).view(1, 3, 1, 1) * 255
-    spread = torch.tensor(std, device=crops.device).view(1, 3, 1, 1) * 255
-    return (crops.float() - middle) / spread
-
-
 @torch.inference_mode()
 def score(
     network: nn.Module,
@@ -105,10 +99,12 @@ def score(
 class Fit:
     """One training run in one folder; made again on the same folder it goes on where it was.
 
-    `source` gives the pictures (from disk unless told otherwise), `accelerator` the devices.
+    `source` gives the pictures (from disk unless told otherwise), `accelerator` the devices, `lessons` is
+    what `distil.prepare_lessons` gave for a recipe with a teacher.
 
     Raises:
-        DataError: the samples lack a label, or the folder holds a run of another recipe.
+        DataError: the samples lack a label, the folder holds a run of another recipe, or `lessons` are
+            missing.
         ModelError: the weights to start from cannot be had.
     """
 
@@ -120,8 +116,11 @@ class Fit:
         *,
         source: Source | None = None,
         accelerator: Accelerator | None = None,
+        lessons: Path | None = None,
     ) -> None:
-        self.recipe, self.folder, self.source = recipe, folder, source
+        self.recipe, self.folder, self.source, self.lessons = recipe, folder, source, lessons
+        if (recipe.distil is None) != (lessons is None):
+            raise DataError("a recipe with a teacher needs its lessons", hint="use training.make.prepare")
         self.accelerator = accelerator or Accelerator(cpu=not torch.cuda.is_available())
         self.train = [s for s in samples if s.split == "train"]
         self.val = [s for s in samples if s.split == "val"]
@@ -153,7 +152,9 @@ class Fit:
             network.compile()
         self.penalty = Penalty(network, recipe.regularise)
         learning = [p for p in network.parameters() if p.requires_grad]
-        optimizer = make_optimizer(learning, recipe.optimizer, schedule)
+        self.pupil = self._make_pupil(network)
+        own = list(self.pupil.parameters()) if self.pupil else []
+        optimizer = make_optimizer([*learning, *own], recipe.optimizer, schedule)
         self.network, self.optimizer = self.accelerator.prepare(network, optimizer)
         kind = recipe.optimizer
         self.sharpness = Sharpness(learning, kind.radius) if kind.kind == "sam" else None
@@ -186,8 +187,8 @@ class Fit:
             return
         schedule = self.recipe.schedule
         losses, right, seen, began = 0.0, 0.0, 0, time.monotonic()
-        for crops, labels in self._batches(workers):
-            loss, share = self._update(crops.to(self.accelerator.device), labels.to(self.accelerator.device))
+        for batch in self._batches(workers):
+            loss, share = self._update(*(part.to(self.accelerator.device) for part in batch))
             losses, right, seen = losses + loss, right + share, seen + 1
             self.step += 1
             message = ""
@@ -203,6 +204,13 @@ class Fit:
             if self.finished:
                 break
 
+    def _make_pupil(self, network: nn.Module) -> Pupil | None:
+        distil = self.recipe.distil
+        if self.lessons is None or distil is None or not distil.features:
+            return None
+        mean, std = Lessons(self.lessons, distil.views, 1, 0, flip=False).spread()
+        return Pupil(network, mean, std).to(self.accelerator.device)
+
     def _unfold(self, network: nn.Module) -> None:
         """Take the weights of the exported model that the recipe starts from."""
         assert isinstance(self.recipe.start, OwnStart)
@@ -213,10 +221,15 @@ class Fit:
         crops = torch.stack([draws[number][0] for number in range(MEASURED)])
         unfold(network, own_path(self.recipe.start), normalise(crops, info.mean, info.std))
 
-    def _batches(self, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, workers: int) -> Iterator[Sequence[Tensor]]:
         schedule, recipe = self.recipe.schedule, self.recipe
         length = self.steps * schedule.batch
-        draws = TrainingDraws(self.train, recipe.crop, recipe.mix, length, recipe.seed, self.source)
+        draws: TrainingDraws | Lessons
+        if self.lessons and recipe.distil:
+            flip = recipe.mix.flip
+            draws = Lessons(self.lessons, recipe.distil.views, length, recipe.seed, flip=flip)
+        else:
+            draws = TrainingDraws(self.train, recipe.crop, recipe.mix, length, recipe.seed, self.source)
         # Item i is a function of the seed and i alone, so going on is only a matter of where to begin, and
         # several devices share a batch by taking every n-th item.
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
@@ -225,8 +238,9 @@ class Fit:
         rest = Subset(draws, range(self.step * schedule.batch + rank, length, world))
         yield from _loader(rest, schedule.batch // world, workers)
 
-    def _update(self, crops: Tensor, labels: Tensor) -> tuple[float, float]:
-        """One step of learning; gives the loss and the share of crops judged rightly."""
+    def _update(self, crops: Tensor, labels: Tensor, *lesson: Tensor) -> tuple[float, float]:
+        """One step of learning, with the teacher's logits and features where it has one; gives the loss and
+        the share of crops judged rightly."""
         schedule = self.recipe.schedule
         for group in self.optimizer.param_groups:
             group["lr"] = schedule.rate * pace(schedule, self.step, self.steps)
@@ -239,10 +253,14 @@ class Fit:
         if self.recipe.mix.mixup:
             images, soft = mix_up(images, labels, self.recipe.mix.mixup)
         soft = soft * (1 - 2 * schedule.label_smoothing) + schedule.label_smoothing
-        loss, logits = self._slope(images, soft)
+        features = None
+        if self.recipe.distil and lesson:
+            said, features = lesson
+            soft = torch.lerp(torch.sigmoid(said), soft, self.recipe.distil.label)
+        loss, logits = self._slope(images, soft, features)
         if self.sharpness:
             self.sharpness.climb()
-            self._slope(images, soft)
+            self._slope(images, soft, features)
             self.sharpness.back()
         nn.utils.clip_grad_norm_(self.network.parameters(), schedule.clip)
         self.optimizer.step()
@@ -250,13 +268,15 @@ class Fit:
         self._follow()
         return loss, float(((logits > 0) == (labels > 0.5)).float().mean())
 
-    def _slope(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+    def _slope(self, images: Tensor, labels: Tensor, features: Tensor | None) -> tuple[float, Tensor]:
         """Add the gradients of the loss at the weights as they are; gives the loss and the logits."""
         device = self.accelerator.device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.recipe.schedule.bfloat16):
             logits, _ = self.network(images)
         logits = logits.float()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
+        if self.pupil and self.recipe.distil:
+            loss = loss + self.recipe.distil.features * self.pupil(features)
         self.accelerator.backward(loss + self.penalty.value())
         return float(loss.detach()), logits.detach()
 
@@ -318,6 +338,7 @@ class Fit:
             "network": self.accelerator.unwrap_model(self.network).state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "pupil": self.pupil.state_dict() if self.pupil else {},
         }
         _save(state, self.checkpoint)
 
@@ -331,6 +352,8 @@ class Fit:
             ) from error
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.pupil:
+            self.pupil.load_state_dict(state["pupil"])
         self.step, self.best, self.worse = int(state["step"]), float(state["best"]), int(state["worse"])
         self.journal.forget_after(self.step)
 

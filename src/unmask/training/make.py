@@ -22,6 +22,7 @@ from unmask.detector.model import load_model
 from unmask.errors import DataError
 from unmask.evaluation.held_out import guard, history_of
 from unmask.training import calibrate
+from unmask.training.distil import prepare_lessons
 from unmask.training.export import export
 from unmask.training.fit import VALIDATION_STRENGTH, Fit, Progress, Scored, goes_on, score
 from unmask.training.journal import read_journal
@@ -29,6 +30,7 @@ from unmask.training.pictures import draw_run
 from unmask.training.precut import Precut
 from unmask.training.recipe import Recipe, read_recipe
 from unmask.training.result import RunResult, SplitFigures, figures_of
+from unmask.training.samples import TrainingDraws
 from unmask.training.split import RANDOM_FRAMES_LIMIT, apply_protocol
 from unmask.training.words import classification_report
 from unmask.version import __version__
@@ -66,7 +68,9 @@ def make(
     began = datetime.now(UTC)
     recipe = read_recipe(recipe_path)
     protocols = protocols_of(recipe, recipe_path, protocol)
-    fit = prepare(recipe, corpus, folder, say=say, protocols=protocols, root=root)
+    fit = prepare(
+        recipe, corpus, folder, say=say, progress=progress, workers=workers, protocols=protocols, root=root
+    )
     clock = time.monotonic()
     fit.run(progress, workers=0 if recipe.mix.precut else workers)
     path = folder / f"{recipe.name}.onnx"
@@ -87,6 +91,8 @@ def prepare(
     folder: Path,
     *,
     say: Callable[[str], None] = print,
+    progress: Progress = lambda *_: None,
+    workers: int = 2,
     accelerator: Accelerator | None = None,
     protocols: Sequence[Path] = (),
     root: Path | None = None,
@@ -99,6 +105,10 @@ def prepare(
         ModelError: the start weights cannot be had.
     """
     recipe.mix.check()
+    if recipe.distil and recipe.mix.mixup:
+        raise DataError(
+            "a teacher judges views one by one, and mix.mixup blends them", hint="leave out one of the two"
+        )
     samples = apply_protocol(read_samples(corpus), recipe.protocol, recipe.seed)
     guard(protocols, root, samples, corpus, say)
     missing = [s.path for s in samples if not s.path.is_file()]
@@ -116,7 +126,18 @@ def prepare(
     if recipe.mix.precut:
         say(f"cutting {len(samples)} crops once")
         source = Precut(samples, recipe.crop, folder.parent / "crops")
-    fit = Fit(recipe, samples, folder, source=source, accelerator=accelerator)
+    accelerator = accelerator or Accelerator(cpu=not torch.cuda.is_available())
+    lessons = None
+    if recipe.distil:
+        say(f"{recipe.distil.network} judges {recipe.distil.views} views to learn from")
+        train = [sample for sample in samples if sample.split == "train"]
+        draws = TrainingDraws(train, recipe.crop, recipe.mix, recipe.distil.views, recipe.seed, source)
+        device = accelerator.device.type
+        with accelerator.main_process_first():
+            lessons = prepare_lessons(
+                recipe.distil, draws, folder.parent, progress=progress, workers=workers, device=device
+            )
+    fit = Fit(recipe, samples, folder, source=source, accelerator=accelerator, lessons=lessons)
     fakes = sum(s.fake for s in fit.train)
     say(
         f"{recipe.name}: {len(fit.train)} crops to train on ({fakes} fake), {len(fit.val)} to choose by; "

@@ -12,6 +12,7 @@ from msgspec import Meta
 from unmask.errors import DataError
 from unmask.faces.crop import CropSpec
 from unmask.keys import refuse_unknown_keys
+from unmask.training.distil import Distil
 from unmask.training.samples import Mix
 from unmask.zoo.own_start import OwnStart
 
@@ -110,6 +111,7 @@ class Recipe:
     optimizer: Optimizer = field(default_factory=Optimizer)
     regularise: Regularise = field(default_factory=Regularise)
     protocol: Protocol = field(default_factory=Protocol)
+    distil: Distil | None = None
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -158,6 +158,7 @@ class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
         mix.check()
         self.spec, self.mix, self.length, self.seed = spec, mix, length, seed
         self.source = source or FromDisk()
+        self.samples = samples
         self.rounds = Rounds(samples, seed)
         reals = [s for s in samples if not s.fake]
         self.pseudo = PseudoFakes(mix.pseudo, reals, read_image)
@@ -290,8 +291,15 @@ def cut_out(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
 
 
 def as_tensor(crop: NDArray[np.uint8]) -> Tensor:
-    """uint8 (3, S, S); normalisation is part of the network's export, done in `fit.normalise`."""
+    """uint8 (3, S, S); normalisation is part of the network's export, done in `normalise`."""
     return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1)))
+
+
+def normalise(crops: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """uint8 (N, 3, S, S) to float32 as a network expects it; `mean` and `std` per channel, RGB in [0, 1]."""
+    middle = torch.tensor(mean, device=crops.device).view(1, 3, 1, 1) * 255
+    spread = torch.tensor(std, device=crops.device).view(1, 3, 1, 1) * 255
+    return (crops.float() - middle) / spread
 
 
 def one_thread_each(_worker: int) -> None:

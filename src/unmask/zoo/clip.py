@@ -117,6 +117,15 @@ class ClipViT(nn.Module):
         chosen = states.gather(1, places[..., None].expand(-1, -1, WIDTH))
         return torch.cat([states[:, :1], chosen], dim=1)
 
+    def described(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N,) and the features (N, 2304) that they are a linear function of."""
+        states, early = self.tokens(x)
+        states = self.post_layernorm(states)
+        features = [0.5 * (states[:, 0] + states[:, 1:].mean(1))]
+        features += [norm(token) for norm, token in zip(self.classifier.norms, early, strict=True)]
+        joined = torch.cat(features, dim=1)
+        return self.classifier.linear(joined)[:, 0], joined
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         states, early = self.tokens(x)
         states = self.post_layernorm(states)

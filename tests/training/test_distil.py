@@ -1,0 +1,233 @@
+"""Learning from a teacher: what it says is kept once, gone on with, and learned from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from unmask.data.corpus import Sample
+from unmask.errors import DataError, ModelError
+from unmask.faces.crop import CropSpec
+from unmask.training import distil
+from unmask.training.distil import Distil, Lessons, Pupil, prepare_lessons
+from unmask.training.fit import Fit
+from unmask.training.make import prepare
+from unmask.training.recipe import Recipe, parse_recipe
+from unmask.training.samples import Mix, TrainingDraws
+from unmask.zoo.build import build
+from unmask.zoo.own_start import OwnStart
+
+PART, VIEWS = 4, 8
+
+
+@pytest.fixture(autouse=True)
+def small_parts() -> Iterator[None]:
+    with mock.patch.multiple(distil, PART=PART, BATCH=2):
+        yield
+
+
+@pytest.fixture
+def samples(tmp_path: Path, photo: NDArray[np.uint8]) -> list[Sample]:
+    from PIL import Image
+
+    path = tmp_path / "face.png"
+    Image.fromarray(photo[30:231, 120:321]).save(path)
+    marks = ((82.6, 71.1), (126.5, 74.0), (102.7, 94.5), (82.9, 111.8), (120.8, 113.9))
+    return [
+        Sample(path, fake, split, "tint" if fake else "", "d", f"{split}{fake}{number}", "photo", marks)
+        for split in ("train", "val")
+        for fake in (False, True)
+        for number in range(3)
+    ]
+
+
+@pytest.fixture
+def teacher(tmp_path: Path) -> Distil:
+    torch.manual_seed(3)
+    torch.save(build("lenet", size=32).state_dict(), tmp_path / "teacher.pt")
+    digest = hashlib.sha256((tmp_path / "teacher.pt").read_bytes()).hexdigest()
+    return Distil("lenet", OwnStart(str(tmp_path / "teacher.pt"), digest), views=VIEWS, features=0.0)
+
+
+def draws_of(samples: list[Sample], seed: int = 1) -> TrainingDraws:
+    train = [sample for sample in samples if sample.split == "train"]
+    return TrainingDraws(train, CropSpec(32), Mix(), VIEWS, seed)
+
+
+def lessons_by_hand(folder: Path, views: int = VIEWS, size: int = 64, features: int = 5) -> Path:
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(-(-views // PART)):
+        crops = rng.integers(0, 256, (PART, 3, size, size), dtype=np.uint8)
+        crops[:, :, 0, 0] = np.arange(PART)[:, None] + PART * number
+        crops[:, :, 0, 1] = 255
+        said = np.stack([np.arange(PART) % 2, rng.normal(size=PART)], axis=1).astype(np.float32)
+        for kind, rows in (
+            ("crops", crops),
+            ("said", said),
+            ("features", rng.normal(size=(PART, features)).astype(np.float16)),
+        ):
+            np.save(folder / f"{number:05}-{kind}.npy", rows)
+    return folder
+
+
+def recipe_with(weights: OwnStart, **changes: object) -> Recipe:
+    document = {
+        "name": "pupil", "network": "mobilenetv2", "start": "none", "description": "", "licence": "",
+        "limits": [], "crop": {"size": 64}, "mix": {"self_blended": 0.0, "strength": 0.0},
+        "schedule": {"steps": 4, "batch": 4, "warm_up": 1, "validate_every": 2, "bfloat16": False},
+        "distil": {"network": "lenet", "weights": msgspec.to_builtins(weights), "views": VIEWS},
+    }  # fmt: skip
+    return parse_recipe(document | changes)
+
+
+def test_each_round_gives_every_view_once_with_pairs_together(tmp_path: Path) -> None:
+    lessons = Lessons(lessons_by_hand(tmp_path / "l"), VIEWS, 2 * VIEWS, 7, flip=False)
+    seen = [int(lessons[at].crop[0, 0, 0]) for at in range(2 * VIEWS)]
+    assert sorted(seen[:VIEWS]) == sorted(seen[VIEWS:]) == list(range(VIEWS))
+    assert seen[:VIEWS] != seen[VIEWS:]
+    assert all(second == first + 1 for first, second in zip(seen[::2], seen[1::2], strict=True))
+    assert [float(lessons[at].label) for at in range(4)] == [0.0, 1.0, 0.0, 1.0]
+    # Item i depends on nothing that was asked before.
+    assert int(Lessons(lessons.folder, VIEWS, 16, 7, flip=False)[9].crop[0, 0, 0]) == seen[9]
+
+
+def test_about_half_of_the_lessons_are_mirrored(tmp_path: Path) -> None:
+    lessons = Lessons(lessons_by_hand(tmp_path / "l"), VIEWS, 200, 7, flip=True)
+    mirrored = sum(int(lessons[at].crop[0, 0, 1]) != 255 for at in range(200))
+    assert 60 < mirrored < 140
+
+
+def test_the_teacher_goes_on_where_it_was_stopped(
+    samples: list[Sample], teacher: Distil, tmp_path: Path
+) -> None:
+    shown: list[int] = []
+    folder = prepare_lessons(
+        teacher,
+        draws_of(samples),
+        tmp_path / "runs",
+        progress=lambda done, _of, _message: shown.append(done),
+        workers=0,
+    )
+    assert shown == [2, 4, 6, 8]
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / "00001-crops.npy").unlink()
+    shown.clear()
+    again = prepare_lessons(
+        teacher,
+        draws_of(samples),
+        tmp_path / "runs",
+        progress=lambda done, _of, _message: shown.append(done),
+        workers=0,
+    )
+    assert (again, shown) == (folder, [6, 8])
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    more = replace(teacher, views=VIEWS + 1)
+    assert prepare_lessons(more, draws_of(samples), tmp_path / "runs", workers=0) == folder
+    assert len(list(folder.glob("*-crops.npy"))) == 3
+
+
+def test_what_is_kept_is_what_the_teacher_says_of_the_draws(
+    samples: list[Sample], teacher: Distil, tmp_path: Path
+) -> None:
+    draws = draws_of(samples)
+    folder = prepare_lessons(teacher, draws, tmp_path / "runs", workers=0)
+    network = build("lenet", size=32).eval()
+    network.load_state_dict(torch.load(teacher.weights.file, weights_only=True))
+    crops, said = (np.load(folder / f"00001-{kind}.npy") for kind in ("crops", "said"))
+    for row in range(PART):
+        crop, label = draws[PART + row]
+        assert np.array_equal(crops[row], crop.numpy())
+        assert said[row, 0] == float(label)
+        with torch.no_grad():
+            logit = network(crop[None].float() / 255)[0]
+        assert said[row, 1] == pytest.approx(float(logit), abs=0.02)  # 16-bit floats
+    other = prepare_lessons(teacher, draws_of(samples, seed=2), tmp_path / "runs", workers=0)
+    assert other != folder
+
+
+def test_a_described_image_has_the_logit_that_its_features_give() -> None:
+    network, images = build("clip_vit_b16", size=32).eval(), torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        logits, features = network.described(images)  # type: ignore[operator]
+        assert torch.allclose(logits, network(images)[0], atol=1e-4)
+        assert torch.allclose(network.classifier.linear(features)[:, 0], logits)  # type: ignore[operator,union-attr]
+
+
+def test_a_stopped_pupil_goes_on_to_the_same_weights(samples: list[Sample], tmp_path: Path) -> None:
+    lessons = lessons_by_hand(tmp_path / "lessons")
+    recipe = recipe_with(OwnStart("teacher.pt", "0" * 64))
+    straight = Fit(recipe, samples, tmp_path / "straight", lessons=lessons)
+    before = straight.pupil.map.weight.clone() if straight.pupil else None
+    straight.run(workers=0)
+    assert straight.pupil
+    assert before is not None
+    assert not torch.equal(straight.pupil.map.weight, before)
+
+    class StoppedError(Exception):
+        """Stands in for a kill between two steps."""
+
+    def stop(step: int, _steps: int, _message: str) -> None:
+        if step == 3:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        Fit(recipe, samples, tmp_path / "stopped", lessons=lessons).run(stop, workers=0)
+    again = Fit(recipe, samples, tmp_path / "stopped", lessons=lessons)
+    assert again.step == 2
+    again.run(workers=0)
+    assert again.pupil
+    assert torch.equal(again.pupil.map.weight, straight.pupil.map.weight)
+    for ours, theirs in zip(
+        again.average.state_dict().values(), straight.average.state_dict().values(), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_pupil_comes_to_say_what_its_teacher_says(samples: list[Sample], tmp_path: Path) -> None:
+    lessons = lessons_by_hand(tmp_path / "lessons", size=32)
+    recipe = recipe_with(
+        OwnStart("teacher.pt", "0" * 64),
+        network="meso4",
+        crop={"size": 32},
+        schedule={"steps": 60, "batch": 8, "warm_up": 1, "validate_every": 60, "rate": 0.01, "average": 0.0},
+        distil={
+            "network": "lenet",
+            "weights": {"file": "teacher.pt", "sha256": "0" * 64},
+            "views": VIEWS,
+            "label": 0.0,
+            "features": 0.0,
+        },
+    )
+    fit = Fit(recipe, samples, tmp_path / "run", lessons=lessons)
+    losses: list[float] = []
+    with mock.patch("unmask.training.fit.SCORE_EVERY", 20):
+        fit.run(lambda _s, _n, m: losses.append(float(m.split()[1])) if m.startswith("loss") else None, 0)
+    assert losses[-1] < losses[0]
+
+
+def test_what_cannot_be_taught_is_told(samples: list[Sample], teacher: Distil, tmp_path: Path) -> None:
+    headless = build("lenet", size=32).state_dict()
+    torch.save({k: v for k, v in headless.items() if not k.startswith("classifier")}, tmp_path / "half.pt")
+    digest = hashlib.sha256((tmp_path / "half.pt").read_bytes()).hexdigest()
+    half = replace(teacher, weights=OwnStart(str(tmp_path / "half.pt"), digest))
+    with pytest.raises(ModelError, match="no whole lenet"):
+        prepare_lessons(half, draws_of(samples), tmp_path / "runs", workers=0)
+    with pytest.raises(ModelError, match="no features to compare"):
+        Pupil(nn.Sequential(), torch.zeros(3), torch.ones(3))
+    recipe = recipe_with(teacher.weights)
+    with pytest.raises(DataError, match="needs its lessons"):
+        Fit(recipe, samples, tmp_path / "run")
+    blended = replace(recipe, mix=replace(recipe.mix, mixup=0.2))
+    with pytest.raises(DataError, match="mixup"):
+        prepare(blended, tmp_path, tmp_path / "run")
