@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -216,3 +217,22 @@ def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["schema"])
     assert json.loads(capsys.readouterr().out)["$schema"].endswith("2020-12/schema")
+
+
+def test_where_the_default_abstains_people_are_told_of_the_larger_model(
+    photo_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from unmask.cli.scan import _say_what_may_tell_more
+    from unmask.options import ScanOptions
+    from unmask.scanner import Scanner
+    from unmask.types import Verdict
+
+    report = replace(Scanner(ScanOptions()).scan(photo_path), verdict=Verdict.UNSURE)
+    _say_what_may_tell_more([report], ScanOptions())
+    assert not capsys.readouterr().err  # no person is looking
+    monkeypatch.setenv("FORCE_COLOR", "1")  # taken for a terminal
+    _say_what_may_tell_more([report, report], ScanOptions())
+    assert "--model accurate may tell more of the 2 UNSURE" in capsys.readouterr().err
+    _say_what_may_tell_more([replace(report, verdict=Verdict.REAL)], ScanOptions())
+    _say_what_may_tell_more([report], ScanOptions(model=("accurate",)))
+    assert not capsys.readouterr().err

@@ -94,6 +94,7 @@ def command(
             file_done()
     if not as_json:
         _print_table(reports)
+        _say_what_may_tell_more(reports, options)
     _write_index(pages)
     return EXIT_NOT_WRITTEN if failed else exit_code(reports)
 
@@ -149,6 +150,21 @@ def _print_table(reports: list[Report]) -> None:
     from unmask.report.terminal import render
 
     render(reports, Console())
+
+
+def _say_what_may_tell_more(reports: list[Report], options: ScanOptions) -> None:
+    """Where the model that scans by default abstains, the larger one's name; to people alone."""
+    from rich.console import Console
+
+    unsure = sum(report.verdict is Verdict.UNSURE for report in reports)
+    console = Console(stderr=True)
+    if unsure and options.model == ScanOptions().model and console.is_terminal:
+        what = "it" if len(reports) == 1 else f"the {unsure} UNSURE"
+        console.print(
+            f"--model accurate may tell more of {what}, in more time; unmask models --fetch accurate, once",
+            style="dim",
+            highlight=False,
+        )
 
 
 @contextmanager
