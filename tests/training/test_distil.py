@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from unmask.data.corpus import Sample
+from unmask.detector.model import Model, load_model
 from unmask.errors import DataError, ModelError
 from unmask.faces.crop import CropSpec
 from unmask.training import distil
 from unmask.training.distil import Distil, Lessons, Pupil, prepare_lessons
 from unmask.training.fit import Fit
-from unmask.training.make import prepare
+from unmask.training.make import make, prepare
 from unmask.training.recipe import Recipe, parse_recipe
 from unmask.training.samples import Mix, TrainingDraws
 from unmask.zoo.build import build
@@ -89,6 +90,19 @@ def recipe_with(weights: OwnStart, **changes: object) -> Recipe:
         "distil": {"network": "lenet", "weights": msgspec.to_builtins(weights), "views": VIEWS},
     }  # fmt: skip
     return parse_recipe(document | changes)
+
+
+def taught(recipe: Recipe, samples: list[Sample], folder: Path, lessons: Path) -> Fit:
+    fit = Fit(recipe, samples, folder)
+    fit.teach(lessons)
+    return fit
+
+
+@pytest.fixture
+def five_features() -> Iterator[None]:
+    """The lessons made by hand have five."""
+    with mock.patch("unmask.training.fit.size_of_features", return_value=5):
+        yield
 
 
 def test_each_round_gives_every_view_once_with_pairs_together(tmp_path: Path) -> None:
@@ -164,14 +178,14 @@ def test_a_described_image_has_the_logit_that_its_features_give() -> None:
         assert torch.allclose(network.classifier.linear(features)[:, 0], logits)  # type: ignore[operator,union-attr]
 
 
+@pytest.mark.usefixtures("five_features")
 def test_a_stopped_pupil_goes_on_to_the_same_weights(samples: list[Sample], tmp_path: Path) -> None:
     lessons = lessons_by_hand(tmp_path / "lessons")
     recipe = recipe_with(OwnStart("teacher.pt", "0" * 64))
-    straight = Fit(recipe, samples, tmp_path / "straight", lessons=lessons)
-    before = straight.pupil.map.weight.clone() if straight.pupil else None
-    straight.run(workers=0)
+    straight = taught(recipe, samples, tmp_path / "straight", lessons)
     assert straight.pupil
-    assert before is not None
+    before = straight.pupil.map.weight.clone()
+    straight.run(workers=0)
     assert not torch.equal(straight.pupil.map.weight, before)
 
     class StoppedError(Exception):
@@ -182,12 +196,14 @@ def test_a_stopped_pupil_goes_on_to_the_same_weights(samples: list[Sample], tmp_
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        Fit(recipe, samples, tmp_path / "stopped", lessons=lessons).run(stop, workers=0)
-    again = Fit(recipe, samples, tmp_path / "stopped", lessons=lessons)
+        taught(recipe, samples, tmp_path / "stopped", lessons).run(stop, workers=0)
+    again = taught(recipe, samples, tmp_path / "stopped", lessons)
     assert again.step == 2
     again.run(workers=0)
     assert again.pupil
     assert torch.equal(again.pupil.map.weight, straight.pupil.map.weight)
+    with pytest.raises(DataError, match="or teacher"):
+        Fit(replace(recipe, distil=None), samples, tmp_path / "stopped")
     for ours, theirs in zip(
         again.average.state_dict().values(), straight.average.state_dict().values(), strict=True
     ):
@@ -209,7 +225,7 @@ def test_a_pupil_comes_to_say_what_its_teacher_says(samples: list[Sample], tmp_p
             "features": 0.0,
         },
     )
-    fit = Fit(recipe, samples, tmp_path / "run", lessons=lessons)
+    fit = taught(recipe, samples, tmp_path / "run", lessons)
     losses: list[float] = []
     with mock.patch("unmask.training.fit.SCORE_EVERY", 20):
         fit.run(lambda _s, _n, m: losses.append(float(m.split()[1])) if m.startswith("loss") else None, 0)
@@ -223,11 +239,45 @@ def test_what_cannot_be_taught_is_told(samples: list[Sample], teacher: Distil, t
     half = replace(teacher, weights=OwnStart(str(tmp_path / "half.pt"), digest))
     with pytest.raises(ModelError, match="no whole lenet"):
         prepare_lessons(half, draws_of(samples), tmp_path / "runs", workers=0)
-    with pytest.raises(ModelError, match="no features to compare"):
-        Pupil(nn.Sequential(), torch.zeros(3), torch.ones(3))
-    recipe = recipe_with(teacher.weights)
+    with pytest.raises(ModelError, match="its teacher tells no features"):
+        Fit(recipe_with(teacher.weights), samples, tmp_path / "run")
+    with pytest.raises(ModelError, match="this network tells no features"):
+        Pupil(nn.Sequential(), 3)
+    recipe = recipe_with(teacher.weights, distil=msgspec.to_builtins(teacher))
     with pytest.raises(DataError, match="needs its lessons"):
-        Fit(recipe, samples, tmp_path / "run")
+        Fit(recipe, samples, tmp_path / "run").run(workers=0)
     blended = replace(recipe, mix=replace(recipe.mix, mixup=0.2))
     with pytest.raises(DataError, match="mixup"):
         prepare(blended, tmp_path, tmp_path / "run")
+
+
+def test_a_model_says_what_its_teacher_has_seen(
+    teacher: Distil, samples: list[Sample], tmp_path: Path
+) -> None:
+    rows = [
+        "file,split,label,dataset,kind,method,source," + ",".join(f"lm{i}{a}" for i in range(5) for a in "xy")
+    ]
+    for sample in samples:
+        marks = ",".join(str(value) for point in sample.landmarks for value in point)
+        label = "fake" if sample.fake else "real"
+        rows.append(f"face.png,{sample.split},{label},d,photo,{sample.method},{sample.source},{marks}")
+    (tmp_path / "c" / "train").mkdir(parents=True)
+    (tmp_path / "face.png").rename(tmp_path / "c" / "train" / "face.png")
+    (tmp_path / "c" / "train.csv").write_text("\n".join(rows) + "\n")
+    said: list[str] = []
+
+    def made(name: str, lesson: Distil | None) -> Model:
+        document = msgspec.to_builtins(recipe_with(teacher.weights))
+        document |= {"name": name, "network": "meso4", "crop": {"size": 32}}
+        document["distil"] = msgspec.to_builtins(lesson)
+        recipe, folder = tmp_path / f"{name}.yaml", tmp_path / "runs" / name
+        recipe.write_bytes(msgspec.yaml.encode(document))
+        return load_model(make(recipe, tmp_path / "c", folder, say=said.append, workers=0))
+
+    assert made("large", None).history.complete
+    alone = made("alone", teacher)
+    assert not alone.history.complete
+    assert "told what it thinks" in alone.card.training_data
+    known = made("known", replace(teacher, model=str(tmp_path / "runs" / "large" / "large.onnx")))
+    assert known.history.complete
+    assert sum("judges 8 views" in line for line in said) == 1  # runs side by side share their lessons

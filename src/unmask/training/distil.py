@@ -8,8 +8,9 @@ A small network learns more from what a large one thinks of a picture than from 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -43,7 +44,8 @@ SETTLED = 8
 class Distil:
     """What is learned from a teacher.
 
-    `weights` are a state dict of `network`, head and all: for one trained here, `best.pt` of its run. It
+    `weights` are a state dict of `network`, head and all: for one trained here, `best.pt` of its run, whose
+    exported file is `model`, so that what the teacher has seen is told of the pupil, too. The teacher
     judges `views` drawn as the recipe's `mix` says; these are kept beside the run (150 kB each at 224 px) and
     learned from in random order, mirrored half of the time, as often as the schedule asks. `label` is how
     much of the target is the label, the rest being the teacher's P(fake). `features` weighs the mean squared
@@ -53,6 +55,7 @@ class Distil:
 
     network: str
     weights: OwnStart
+    model: str = ""
     views: Annotated[int, Meta(gt=1)] = 40_000
     label: Share = 0.3
     features: Annotated[float, Meta(ge=0)] = 0.5
@@ -71,7 +74,8 @@ class Lesson(NamedTuple):
 class Lessons(Dataset[Lesson]):
     """`length` lessons from the views kept in `folder`, in rounds; item i is a function of seed and i alone.
 
-    Views that were drawn one after the other stay together, so that a pair stays one.
+    Views that were drawn one after the other stay together, so that a pair stays one; with `flip` each is
+    mirrored or not by itself.
     """
 
     def __init__(self, folder: Path, views: int, length: int, seed: int, *, flip: bool) -> None:
@@ -112,31 +116,35 @@ class Lessons(Dataset[Lesson]):
 
     def spread(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (F,) of the teacher's features."""
-        parts = range(min(SETTLED, -(-self.views // PART)))
+        parts = range(min(SETTLED, _parts(self.views)))
         some = np.concatenate([_read(self.folder, number)[2] for number in parts]).astype(np.float32)
         return torch.from_numpy(some.mean(0)), torch.from_numpy(some.std(0) + 1e-6)
 
 
 class Pupil(nn.Module):
-    """Maps the averaged features of a network that is learning to those of its teacher.
+    """Maps the averaged features of a network that is learning to the `size` features of its teacher.
 
     `network` must end in a linear classifier; its features are taken as they go in there.
 
     Raises:
-        ModelError: it does not.
+        ModelError: it does not, or the teacher tells no features.
     """
 
-    def __init__(self, network: nn.Module, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, network: nn.Module, size: int) -> None:
         super().__init__()
         head = getattr(network, HEAD.rstrip("."), None)
-        if not isinstance(head, nn.Linear):
-            raise ModelError(
-                "this network has no features to compare with a teacher's", hint="set distil.features to 0"
-            )
-        self.map = nn.Linear(head.in_features, len(mean))
-        self.mean, self.std = nn.Buffer(mean), nn.Buffer(std)
+        if not size or not isinstance(head, nn.Linear):
+            who = "this network" if size else "its teacher"
+            raise ModelError(f"{who} tells no features to compare", hint="set distil.features to 0")
+        self.map = nn.Linear(head.in_features, size)
+        self.mean, self.std = nn.Buffer(torch.zeros(size)), nn.Buffer(torch.ones(size))
         self._seen: Tensor | None = None
         head.register_forward_pre_hook(self._keep)
+
+    def settle(self, mean: Tensor, std: Tensor) -> None:
+        """Take the spread of the teacher's features, each (size,)."""
+        self.mean.copy_(mean)
+        self.std.copy_(std)
 
     def _keep(self, _head: nn.Module, inputs: tuple[Tensor]) -> None:
         self._seen = inputs[0]
@@ -146,6 +154,21 @@ class Pupil(nn.Module):
         assert self._seen is not None
         seen, self._seen = self._seen.float(), None
         return nn.functional.mse_loss(self.map(seen), (features - self.mean) / self.std)
+
+
+def size_of_features(network: str) -> int:
+    """How many features the network tells when it teaches; 0 where it tells its judgement alone."""
+    return int(getattr(NETWORKS[network].make, "described_features", 0))
+
+
+def room_for(distil: Distil, size: int) -> int:
+    """Bytes that the lessons take, of crops of `size` pixels."""
+    return distil.views * (3 * size * size + 2 * size_of_features(distil.network) + 8)
+
+
+def has_lessons(distil: Distil, draws: TrainingDraws, folder: Path) -> bool:
+    """Whether the teacher has judged all of these already."""
+    return not _left(distil, folder / f"lessons-{_name(distil, draws)}")
 
 
 def prepare_lessons(
@@ -164,8 +187,7 @@ def prepare_lessons(
         ModelError: the teacher's weights are not there, or not for it.
     """
     named = folder / f"lessons-{_name(distil, draws)}"
-    parts = range(-(-distil.views // PART))
-    left = [number for number in parts if not _path(named, number).is_file()]
+    left = _left(distil, named)
     if not left:
         return named
     named.mkdir(parents=True, exist_ok=True)
@@ -173,7 +195,7 @@ def prepare_lessons(
     speak = _speech(teacher)
     if distil.compile:
         speak = torch.compile(speak)
-    done = (len(parts) - len(left)) * PART
+    done = (_parts(distil.views) - len(left)) * PART
     # Whole files, even where the last has more views than are asked for: it may be gone on with later.
     items = [index for number in left for index in range(number * PART, (number + 1) * PART)]
     batches = iter(
@@ -192,7 +214,7 @@ def prepare_lessons(
             logits, features = _judge(speak, distil.network, crops.to(device))
             kept["features"].append(features.cpu().numpy().astype(np.float16))
             kept["said"].append(torch.stack([labels, logits.cpu()], dim=1).numpy())
-            kept["crops"].append(crops.numpy())
+            kept["crops"].append(crops.numpy().copy())  # out of the shared memory
             done += len(crops)
             message = "views judged by the teacher" if done % PART == 0 else ""
             progress(min(done, distil.views), distil.views, message)
@@ -247,8 +269,17 @@ def _name(distil: Distil, draws: TrainingDraws) -> str:
     names = hashlib.sha256(repr((draws.spec, draws.mix, draws.seed)).encode())
     names.update(f"{distil.network} {distil.weights.sha256.lower()}\n".encode())
     for sample in draws.samples:
-        names.update(f"{sample.path.name} {sample.fake} {sample.landmarks}\n".encode())
+        names.update(repr(replace(sample, path=Path(sample.path.name), split="")).encode())
     return names.hexdigest()[:16]
+
+
+def _parts(views: int) -> int:
+    """How many files hold so many views."""
+    return -(-views // PART)
+
+
+def _left(distil: Distil, named: Path) -> list[int]:
+    return [number for number in range(_parts(distil.views)) if not _path(named, number).is_file()]
 
 
 def _path(folder: Path, number: int, kind: str = "crops") -> Path:
@@ -256,14 +287,14 @@ def _path(folder: Path, number: int, kind: str = "crops") -> Path:
 
 
 def _write(path: Path, rows: NDArray[np.generic]) -> None:
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{os.getpid()}.partial")
     with partial.open("wb") as file:
         np.save(file, rows)
     partial.replace(path)
 
 
 def _read(folder: Path, number: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float16]]:
-    crops, said, features = (
-        np.load(_path(folder, number, kind), mmap_mode="r") for kind in ("crops", "said", "features")
-    )
+    # Each file that is mapped stays open: only the large ones are.
+    crops = np.load(_path(folder, number), mmap_mode="r")
+    said, features = (np.load(_path(folder, number, kind)) for kind in ("said", "features"))
     return crops, said, features

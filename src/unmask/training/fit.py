@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Subset
 from unmask.data.corpus import Sample
 from unmask.errors import DataError
 from unmask.figures.scores import auc, macro_auc
-from unmask.training.distil import Lessons, Pupil
+from unmask.training.distil import Lessons, Pupil, size_of_features
 from unmask.training.journal import Journal
 from unmask.training.optimise import Penalty, Sharpness, make_optimizer, pace
 from unmask.training.recipe import Recipe
@@ -99,13 +99,13 @@ def score(
 class Fit:
     """One training run in one folder; made again on the same folder it goes on where it was.
 
-    `source` gives the pictures (from disk unless told otherwise), `accelerator` the devices, `lessons` is
-    what `distil.prepare_lessons` gave for a recipe with a teacher.
+    `source` gives the pictures (from disk unless told otherwise), `accelerator` the devices. Where the recipe
+    has a teacher, `teach` must be called before `run`.
 
     Raises:
-        DataError: the samples lack a label, the folder holds a run of another recipe, or `lessons` are
-            missing.
-        ModelError: the weights to start from cannot be had.
+        DataError: the samples lack a label, or the folder holds a run of another recipe.
+        ModelError: the weights to start from cannot be had, or the network cannot learn its teacher's
+            features.
     """
 
     def __init__(
@@ -116,11 +116,9 @@ class Fit:
         *,
         source: Source | None = None,
         accelerator: Accelerator | None = None,
-        lessons: Path | None = None,
     ) -> None:
-        self.recipe, self.folder, self.source, self.lessons = recipe, folder, source, lessons
-        if (recipe.distil is None) != (lessons is None):
-            raise DataError("a recipe with a teacher needs its lessons", hint="use training.make.prepare")
+        self.recipe, self.folder, self.source = recipe, folder, source
+        self.lessons: Path | None = None
         self.accelerator = accelerator or Accelerator(cpu=not torch.cuda.is_available())
         self.train = [s for s in samples if s.split == "train"]
         self.val = [s for s in samples if s.split == "val"]
@@ -152,9 +150,11 @@ class Fit:
             network.compile()
         self.penalty = Penalty(network, recipe.regularise)
         learning = [p for p in network.parameters() if p.requires_grad]
-        self.pupil = self._make_pupil(network)
-        own = list(self.pupil.parameters()) if self.pupil else []
-        optimizer = make_optimizer([*learning, *own], recipe.optimizer, schedule)
+        self.pupil = None
+        if recipe.distil and recipe.distil.features:
+            self.pupil = Pupil(network, size_of_features(recipe.distil.network)).to(self.accelerator.device)
+            learning += self.pupil.parameters()
+        optimizer = make_optimizer(learning, recipe.optimizer, schedule)
         self.network, self.optimizer = self.accelerator.prepare(network, optimizer)
         kind = recipe.optimizer
         self.sharpness = Sharpness(learning, kind.radius) if kind.kind == "sam" else None
@@ -204,12 +204,13 @@ class Fit:
             if self.finished:
                 break
 
-    def _make_pupil(self, network: nn.Module) -> Pupil | None:
+    def teach(self, lessons: Path) -> None:
+        """Learn from these lessons (see `distil.prepare_lessons`) rather than from draws of its own."""
         distil = self.recipe.distil
-        if self.lessons is None or distil is None or not distil.features:
-            return None
-        mean, std = Lessons(self.lessons, distil.views, 1, 0, flip=False).spread()
-        return Pupil(network, mean, std).to(self.accelerator.device)
+        assert distil is not None
+        self.lessons = lessons
+        if self.pupil:
+            self.pupil.settle(*Lessons(lessons, distil.views, 1, 0, flip=False).spread())
 
     def _unfold(self, network: nn.Module) -> None:
         """Take the weights of the exported model that the recipe starts from."""
@@ -225,7 +226,9 @@ class Fit:
         schedule, recipe = self.recipe.schedule, self.recipe
         length = self.steps * schedule.batch
         draws: TrainingDraws | Lessons
-        if self.lessons and recipe.distil:
+        if recipe.distil:
+            if self.lessons is None:
+                raise DataError("a recipe with a teacher needs its lessons", hint="use training.make.prepare")
             flip = recipe.mix.flip
             draws = Lessons(self.lessons, recipe.distil.views, length, recipe.seed, flip=flip)
         else:
@@ -339,23 +342,32 @@ class Fit:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "pupil": self.pupil.state_dict() if self.pupil else {},
+            "teacher": _teacher_of(self.recipe),
         }
         _save(state, self.checkpoint)
 
     def _load(self) -> None:
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        ours, pupil = _teacher_of(self.recipe), state.get("pupil")
         try:
+            if state.get("teacher", ours if pupil else "") != ours:
+                raise KeyError("teacher")
             self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
-        except RuntimeError as error:
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.pupil:
+                self.pupil.load_state_dict(pupil)
+        except (RuntimeError, ValueError, KeyError) as error:
             raise DataError(
-                f"{self.folder} holds a run of another network", hint="give another folder with --out"
+                f"{self.folder} holds a run of another network or teacher",
+                hint="give another folder with --out",
             ) from error
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.pupil:
-            self.pupil.load_state_dict(state["pupil"])
         self.step, self.best, self.worse = int(state["step"]), float(state["best"]), int(state["worse"])
         self.journal.forget_after(self.step)
+
+
+def _teacher_of(recipe: Recipe) -> str:
+    return recipe.distil.weights.sha256.lower() if recipe.distil else ""
 
 
 def goes_on(recipe: Recipe) -> bool:

@@ -22,7 +22,7 @@ from unmask.detector.model import load_model
 from unmask.errors import DataError
 from unmask.evaluation.held_out import guard, history_of
 from unmask.training import calibrate
-from unmask.training.distil import prepare_lessons
+from unmask.training.distil import Distil, has_lessons, prepare_lessons, room_for
 from unmask.training.export import export
 from unmask.training.fit import VALIDATION_STRENGTH, Fit, Progress, Scored, goes_on, score
 from unmask.training.journal import read_journal
@@ -105,6 +105,8 @@ def prepare(
         ModelError: the start weights cannot be had.
     """
     recipe.mix.check()
+    if recipe.distil and recipe.distil.model:
+        load_model(recipe.distil.model)  # to know by now whether it can be read
     if recipe.distil and recipe.mix.mixup:
         raise DataError(
             "a teacher judges views one by one, and mix.mixup blends them", hint="leave out one of the two"
@@ -118,32 +120,42 @@ def prepare(
             hint="extract them again, or give the corpus that the manifest belongs to",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(folder).free < LEAST_ROOM:
-        raise DataError(
-            f"less than {LEAST_ROOM >> 30} GiB is free for {folder}", hint="free some, or use --out"
-        )
+    _refuse_full_disk(folder, LEAST_ROOM)
     source = None
     if recipe.mix.precut:
         say(f"cutting {len(samples)} crops once")
         source = Precut(samples, recipe.crop, folder.parent / "crops")
-    accelerator = accelerator or Accelerator(cpu=not torch.cuda.is_available())
-    lessons = None
-    if recipe.distil:
-        say(f"{recipe.distil.network} judges {recipe.distil.views} views to learn from")
-        train = [sample for sample in samples if sample.split == "train"]
-        draws = TrainingDraws(train, recipe.crop, recipe.mix, recipe.distil.views, recipe.seed, source)
-        device = accelerator.device.type
-        with accelerator.main_process_first():
-            lessons = prepare_lessons(
-                recipe.distil, draws, folder.parent, progress=progress, workers=workers, device=device
-            )
-    fit = Fit(recipe, samples, folder, source=source, accelerator=accelerator, lessons=lessons)
+    fit = Fit(recipe, samples, folder, source=source, accelerator=accelerator)
+    if recipe.distil and not fit.finished:
+        _prepare_lessons(fit, recipe.distil, say, progress, workers)
     fakes = sum(s.fake for s in fit.train)
     say(
         f"{recipe.name}: {len(fit.train)} crops to train on ({fakes} fake), {len(fit.val)} to choose by; "
         f"{fit.steps} steps on {fit.accelerator.device}" + (f", at step {fit.step}" if fit.step else "")
     )
     return fit
+
+
+def _refuse_full_disk(folder: Path, room: int) -> None:
+    if shutil.disk_usage(folder).free < room:
+        raise DataError(
+            f"less than {room / (1 << 30):.0f} GiB is free for {folder}", hint="free some, or use --out"
+        )
+
+
+def _prepare_lessons(
+    fit: Fit, distil: Distil, say: Callable[[str], None], progress: Progress, workers: int
+) -> None:
+    """Have the teacher judge what `fit` will learn from."""
+    if fit.accelerator.num_processes > 1:
+        raise DataError("a teacher's lessons are learned on one device", hint="leave --devices out")
+    recipe = fit.recipe
+    draws = TrainingDraws(fit.train, recipe.crop, recipe.mix, distil.views, recipe.seed, fit.source)
+    beside, device = fit.folder.parent, fit.accelerator.device.type
+    if not has_lessons(distil, draws, beside):
+        _refuse_full_disk(beside, LEAST_ROOM + room_for(distil, recipe.crop.size))
+        say(f"{distil.network} judges {distil.views} views to learn from")
+    fit.teach(prepare_lessons(distil, draws, beside, progress=progress, workers=workers, device=device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +194,13 @@ def _finish(
     info = NETWORKS[recipe.network]
     # Weights of one's own to start from have seen what nobody wrote down, but for models of ours.
     complete = isinstance(recipe.start, str) or goes_on(recipe)
+    taught_by = recipe.distil.model if recipe.distil else ""
+    complete &= bool(taught_by) or recipe.distil is None
     history = history_of([*fit.train, *fit.val], corpus, complete=complete)
     if isinstance(recipe.start, OwnStart) and goes_on(recipe):
         history = load_model(own_path(recipe.start)).history + history
+    if taught_by:
+        history = load_model(taught_by).history + history
     export(fit.average, card, path, info.mean, info.std, history)
     figures = [_split_figures("val", judged.clean, card)]
     if judged.degraded:
@@ -272,6 +288,8 @@ def _training_data(samples: Sequence[Sample], recipe: Recipe) -> str:
     text = f"{len(real)} real and {len(fake)} fake face crops of {methods} methods from {datasets} data sets"
     if recipe.mix.self_blended:
         text += f"; {recipe.mix.self_blended:.0%} of the fakes drawn in training were self-blended real faces"
+    if recipe.distil:
+        text += f"; a {recipe.distil.network} trained before told what it thinks of each"
     return text + "."
 
 

@@ -83,7 +83,9 @@ def tune(
         recipe = parse_recipe(changed(document, chosen))
         run = folder / f"trial-{trial.number:03d}"
         # Again, because a trial may draw other samples.
-        fit = prepare(recipe, corpus, run, say=lambda _: None, protocols=protocols, root=root)
+        fit = prepare(
+            recipe, corpus, run, say=lambda _: None, progress=progress, protocols=protocols, root=root
+        )
         try:
             return _train(fit, trial, progress)
         finally:

@@ -80,6 +80,8 @@ class ClipViT(nn.Module):
     PatchDropout, WACV 2023): half of them make a step twice as quick.
     """
 
+    described_features = (1 + len(EARLY)) * WIDTH
+
     def __init__(self, size: int = 224, dropout: float | None = None) -> None:
         super().__init__()
         self.grid = size // PATCH
@@ -118,7 +120,7 @@ class ClipViT(nn.Module):
         return torch.cat([states[:, :1], chosen], dim=1)
 
     def described(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (N,) and the features (N, 2304) that they are a linear function of."""
+        """Logits (N,) and the features (N, 2304) that they are a linear function of, for a pupil to learn."""
         states, early = self.tokens(x)
         states = self.post_layernorm(states)
         features = [0.5 * (states[:, 0] + states[:, 1:].mean(1))]

@@ -45,7 +45,8 @@ def own_path(start: OwnStart) -> Path:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(
-            f"the weights {path} cannot be read: {error.strerror}", hint="start.file is a path from here"
+            f"the weights {path} cannot be read: {error.strerror}",
+            hint="the recipe names it by a path from the current folder",
         ) from error
     if digest != start.sha256.lower():
         raise ModelError(
