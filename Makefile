@@ -32,9 +32,10 @@ examples: $(VENV)/.dev
 
 model: $(VENV)/.dev
 	$(BIN)/unmask data index $(CORPUS) --layout corpus --out runs/all.parquet
-	$(BIN)/python scripts/flagship_data.py runs/all.parquet runs/first.parquet --rotation 1
-	$(BIN)/unmask train recipes/fast-first.yaml --corpus runs/first.parquet --out runs/fast-first
-	@echo "recipes/fast.yaml goes on from runs/fast-first/fast-first.onnx: enter its path and SHA-256 there"
+	$(BIN)/python scripts/flagship_data.py runs/all.parquet runs/train.parquet --rotation 4 --each 16
+	$(BIN)/unmask train recipes/accurate.yaml --corpus runs/train.parquet
+	@echo "next, with the SHA-256 of runs/accurate/best.pt in recipes/fast.yaml:"
+	@echo "$(BIN)/unmask train recipes/fast.yaml --corpus runs/train.parquet"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -41,7 +41,7 @@ BATCH = 32
 
 def feeding(corpus: Path, batches: int) -> float:
     """Crops a second that two processes prepare."""
-    recipe = read_recipe(ROOT / "recipes" / "fast-first.yaml")
+    recipe = read_recipe(ROOT / "recipes" / "small.yaml")
     samples = [s for s in read_samples(corpus) if s.split == "train"]
     draws = TrainingDraws(samples, recipe.crop, recipe.mix, (batches + 8) * BATCH, seed=0)
     loader = iter(
@@ -65,7 +65,7 @@ def feeding(corpus: Path, batches: int) -> float:
 def learning(corpus: Path, folder: Path, steps: int) -> float:
     """Crops a second that training steps consume."""
     recipe = replace(
-        read_recipe(ROOT / "recipes" / "fast-first.yaml"), schedule=Schedule(batch=BATCH), start="none"
+        read_recipe(ROOT / "recipes" / "small.yaml"), schedule=Schedule(batch=BATCH), start="none"
     )
     fit = Fit(recipe, read_samples(corpus), folder)
     crops = torch.randint(0, 256, (BATCH, 3, 224, 224), dtype=torch.uint8)
