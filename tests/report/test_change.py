@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from tests.report.reports import face, track
+from tests.report.reports import face, track, video_report
 
+from unmask.report import words
 from unmask.report.change import change_of
+from unmask.types import Verdict
 
 
 def test_a_forged_second_half_is_told_with_its_time() -> None:
@@ -28,3 +32,13 @@ def test_steady_tracks_short_tracks_and_single_odd_frames_are_left_alone() -> No
         faces = [face(float(n), float(p)) for n, p in enumerate(values)]
         assert change_of(track(1, faces, float(level))) is None
     assert change_of(track(1, [face(0.0, 0.1), face(1.0, 0.9)], 0.5)) is None
+
+
+def test_an_abstention_points_at_the_change() -> None:
+    levels = [0.31] * 10 + [0.7] * 10
+    changing = track(1, [face(n * 0.4, p) for n, p in enumerate(levels)], 0.5)
+    steady = track(1, [face(n * 0.4, 0.5) for n in range(20)], 0.5)
+    unsure = replace(video_report(), verdict=Verdict.UNSURE, tracks=(changing,))
+    assert words.meaning(unsure) == words.UNSURE_BUT_CHANGED
+    assert words.meaning(replace(unsure, tracks=(steady,))) == words.MEANING[Verdict.UNSURE]
+    assert words.meaning(replace(unsure, verdict=Verdict.FAKE)) == words.MEANING[Verdict.FAKE]

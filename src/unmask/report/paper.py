@@ -142,7 +142,7 @@ def lay_out(report: Report) -> tuple[Document, dict[str, bytes]]:
         said=_said(report.verdict, report.probability, report.band),
         why=words.sentence(report.message),
         hint=words.sentence(report.hint),
-        meaning=words.MEANING[report.verdict],
+        meaning=words.meaning(report),
         gauge=None if band is None else charts.gauge(report.probability or 0.0, band),
         limits_of_verdicts="" if band is None else " ".join((words.SCALE, *words.band(band))),
         people=tuple(

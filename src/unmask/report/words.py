@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from unmask.report.change import Change
+from unmask.report.change import Change, change_of
 from unmask.types import Band, Coverage, FileFacts, ModelFacts, Report, Span, TrackReport, Verdict
 
 SYMBOL: Final = {
@@ -58,6 +58,20 @@ MEANING: Final = {
     Verdict.TIMED_OUT: "The scan did not finish, so this says nothing about whether the file is real.",
 }
 """What a verdict does and does not say."""
+
+UNSURE_BUT_CHANGED: Final = (
+    "The file as a whole gives no clear sign either way, but P(fake) changes within it: look at the moment "
+    "told below, and look for a better copy or for other evidence."
+)
+"""The same where a person abstained on is seen to change."""
+
+
+def meaning(report: Report) -> str:
+    """What the verdict on this file does and does not say."""
+    if report.verdict is Verdict.UNSURE and any(change_of(track) for track in report.tracks):
+        return UNSURE_BUT_CHANGED
+    return MEANING[report.verdict]
+
 
 LIMITS: Final = (
     "A probability is not proof. Weigh it together with where the file comes from and what else is known.",
