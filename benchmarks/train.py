@@ -24,16 +24,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from unmask.data.manifest import read_samples
 from unmask.forge.donors import Donors
 from unmask.forge.forged import Donor
 from unmask.forge.kinds import KINDS
 from unmask.forge.retouch import retouch
-from unmask.training.fit import WORKERS, Fit
+from unmask.training.fit import Fit
 from unmask.training.recipe import Schedule, read_recipe
-from unmask.training.samples import TrainingDraws, one_thread_each, read_image
+from unmask.training.samples import TrainingDraws, load, read_image
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 32
@@ -44,16 +43,7 @@ def feeding(corpus: Path, batches: int) -> float:
     recipe = read_recipe(ROOT / "recipes" / "small.yaml")
     samples = [s for s in read_samples(corpus) if s.split == "train"]
     draws = TrainingDraws(samples, recipe.crop, recipe.mix, (batches + 8) * BATCH, seed=0)
-    loader = iter(
-        DataLoader(
-            draws,
-            BATCH,
-            num_workers=2,
-            worker_init_fn=one_thread_each,
-            multiprocessing_context=WORKERS,
-            prefetch_factor=2,
-        )
-    )
+    loader = iter(load(draws, BATCH, workers=2))
     for _ in range(8):
         next(loader)  # processes start and queues fill
     began = time.perf_counter()

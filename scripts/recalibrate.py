@@ -1,6 +1,6 @@
 """The card of a model made anew from a fuller `val` than its weights were chosen by.
 
-    python scripts/flagship_data.py all.parquet full.parquet --rotation 5
+    python scripts/flagship_data.py all.parquet full.parquet --rotation 4
     python scripts/recalibrate.py runs/fast/fast.onnx full.parquet src/unmask/detector/models/fast.onnx
 
 Aggregation needs whole recordings: of thinned ones (`--each`) the longest runs are not known.

@@ -231,8 +231,8 @@ def test_where_the_default_abstains_people_are_told_of_the_larger_model(
     _say_what_may_tell_more([report], ScanOptions())
     assert not capsys.readouterr().err  # no person is looking
     monkeypatch.setenv("FORCE_COLOR", "1")  # taken for a terminal
-    _say_what_may_tell_more([report, report], ScanOptions())
-    assert "--model accurate may tell more of the 2 UNSURE" in capsys.readouterr().err
+    _say_what_may_tell_more([report], ScanOptions())
+    assert "--model accurate may tell more" in capsys.readouterr().err
     _say_what_may_tell_more([replace(report, verdict=Verdict.REAL)], ScanOptions())
     _say_what_may_tell_more([report], ScanOptions(model=("accurate",)))
     assert not capsys.readouterr().err

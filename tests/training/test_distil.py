@@ -126,25 +126,19 @@ def test_the_teacher_goes_on_where_it_was_stopped(
     samples: list[Sample], teacher: Distil, tmp_path: Path
 ) -> None:
     shown: list[int] = []
-    folder = prepare_lessons(
-        teacher,
-        draws_of(samples),
-        tmp_path / "runs",
-        progress=lambda done, _of, _message: shown.append(done),
-        workers=0,
-    )
+
+    def judged() -> Path:
+        shown.clear()
+        beside = tmp_path / "runs"
+        return prepare_lessons(
+            teacher, draws_of(samples), beside, progress=lambda done, *_: shown.append(done), workers=0
+        )
+
+    folder = judged()
     assert shown == [2, 4, 6, 8]
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     (folder / "00001-crops.npy").unlink()
-    shown.clear()
-    again = prepare_lessons(
-        teacher,
-        draws_of(samples),
-        tmp_path / "runs",
-        progress=lambda done, _of, _message: shown.append(done),
-        workers=0,
-    )
-    assert (again, shown) == (folder, [6, 8])
+    assert (judged(), shown) == (folder, [6, 8])
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     more = replace(teacher, views=VIEWS + 1)
     assert prepare_lessons(more, draws_of(samples), tmp_path / "runs", workers=0) == folder

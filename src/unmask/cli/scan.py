@@ -156,15 +156,11 @@ def _say_what_may_tell_more(reports: list[Report], options: ScanOptions) -> None
     """Where the model that scans by default abstains, the larger one's name; to people alone."""
     from rich.console import Console
 
-    unsure = sum(report.verdict is Verdict.UNSURE for report in reports)
+    unsure = any(report.verdict is Verdict.UNSURE for report in reports)
     console = Console(stderr=True)
     if unsure and options.model == ScanOptions().model and console.is_terminal:
-        what = "it" if len(reports) == 1 else f"the {unsure} UNSURE"
-        console.print(
-            f"--model accurate may tell more of {what}, in more time; unmask models --fetch accurate, once",
-            style="dim",
-            highlight=False,
-        )
+        hint = "--model accurate may tell more (once: unmask models --fetch accurate)"
+        console.print(hint, style="dim", highlight=False)
 
 
 @contextmanager

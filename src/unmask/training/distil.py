@@ -8,7 +8,6 @@ A small network learns more from what a large one thinks of a picture than from 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +18,11 @@ import torch
 from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import Dataset, Subset
 
 from unmask.errors import ModelError
-from unmask.training.samples import TrainingDraws, normalise, one_thread_each
+from unmask.report.atomic import replacing
+from unmask.training.samples import TrainingDraws, load, normalise
 from unmask.zoo.build import build
 from unmask.zoo.network import NETWORKS
 from unmask.zoo.own_start import OwnStart
@@ -184,6 +184,7 @@ def prepare_lessons(
     them, in files of `PART`. Called again it goes on where it was, and adds to it where more are asked for.
 
     Raises:
+        UnmaskError: they cannot be written.
         ModelError: the teacher's weights are not there, or not for it.
     """
     named = folder / f"lessons-{_name(distil, draws)}"
@@ -198,15 +199,7 @@ def prepare_lessons(
     done = (_parts(distil.views) - len(left)) * PART
     # Whole files, even where the last has more views than are asked for: it may be gone on with later.
     items = [index for number in left for index in range(number * PART, (number + 1) * PART)]
-    batches = iter(
-        DataLoader(
-            Subset(draws, items),
-            batch_size=BATCH,
-            num_workers=workers,
-            worker_init_fn=one_thread_each,
-            multiprocessing_context="spawn" if workers else None,
-        )
-    )
+    batches = iter(load(Subset(draws, items), BATCH, workers))
     for number in left:
         kept: dict[str, list[NDArray[np.generic]]] = {"features": [], "said": [], "crops": []}
         for _ in range(PART // BATCH):
@@ -287,10 +280,8 @@ def _path(folder: Path, number: int, kind: str = "crops") -> Path:
 
 
 def _write(path: Path, rows: NDArray[np.generic]) -> None:
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        np.save(file, rows)
-    partial.replace(path)
+    with replacing(path) as temporary:
+        np.save(temporary, rows)
 
 
 def _read(folder: Path, number: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float16]]:

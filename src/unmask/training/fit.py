@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import Subset
 
 from unmask.data.corpus import Sample
 from unmask.errors import DataError
@@ -23,7 +23,7 @@ from unmask.training.distil import Lessons, Pupil, size_of_features
 from unmask.training.journal import Journal
 from unmask.training.optimise import Penalty, Sharpness, make_optimizer, pace
 from unmask.training.recipe import Recipe
-from unmask.training.samples import Source, TrainingDraws, ValidationCrops, normalise, one_thread_each
+from unmask.training.samples import Source, TrainingDraws, ValidationCrops, load, normalise
 from unmask.zoo.build import build
 from unmask.zoo.network import NETWORKS
 from unmask.zoo.own_start import OwnStart
@@ -35,9 +35,6 @@ FROM_SCRATCH = "none"
 
 SCORE_EVERY = 50
 """Steps between lines in the log."""
-
-WORKERS = "spawn"
-"""How loading processes start. A forked one inherits OpenCV's and torch's locked threads and may hang."""
 
 VALIDATION_STRENGTH = 0.9
 """`val` is also judged under degradation: what users bring has been through messengers and platforms."""
@@ -84,7 +81,7 @@ def score(
 ) -> Scored:
     """Logits of `samples`, each under one fixed draw of degradation of this `strength` (0 is none)."""
     crops = ValidationCrops(samples, recipe.crop, strength, recipe.seed, source)
-    loader = _loader(crops, 32, workers)
+    loader = load(crops, 32, workers)
     info, device = NETWORKS[recipe.network], next(network.parameters()).device
     network.eval()
     logits: list[float] = []
@@ -239,7 +236,7 @@ class Fit:
         if schedule.batch % world:
             raise DataError(f"a batch of {schedule.batch} cannot be shared by {world} devices")
         rest = Subset(draws, range(self.step * schedule.batch + rank, length, world))
-        yield from _loader(rest, schedule.batch // world, workers)
+        yield from load(rest, schedule.batch // world, workers)
 
     def _update(self, crops: Tensor, labels: Tensor, *lesson: Tensor) -> tuple[float, float]:
         """One step of learning, with the teacher's logits and features where it has one; gives the loss and
@@ -403,17 +400,6 @@ def mix_up(images: Tensor, labels: Tensor, alpha: float) -> tuple[Tensor, Tensor
     share = torch.distributions.Beta(alpha, alpha).sample().item()
     order = torch.randperm(len(images), device=images.device)
     return images.lerp(images[order], 1 - share), labels.lerp(labels[order], 1 - share)
-
-
-def _loader(items: Subset | ValidationCrops, batch: int, workers: int) -> DataLoader:  # type: ignore[type-arg]
-    return DataLoader(
-        items,
-        batch_size=batch,
-        num_workers=workers,
-        worker_init_fn=one_thread_each,
-        multiprocessing_context=WORKERS if workers else None,
-        prefetch_factor=4 if workers else None,
-    )
 
 
 def _save(state: object, path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from unmask.data.corpus import Sample
 from unmask.errors import DataError
@@ -28,6 +28,9 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 
 EVEN = 0.5
 """The share of real faces where draws are paired."""
+
+WORKERS = "spawn"
+"""How loading processes start. A forked one inherits OpenCV's and torch's locked threads and may hang."""
 
 CLOSE, FAR = 1.0, 1.7
 """Sides of a picture that holds hardly more than a face, times the face."""
@@ -305,3 +308,15 @@ def normalise(crops: Tensor, mean: Sequence[float], std: Sequence[float]) -> Ten
 def one_thread_each(_worker: int) -> None:
     """DataLoader workers share the cores with the training step: OpenCV must not take them all."""
     cv2.setNumThreads(1)
+
+
+def load(items: Dataset[Any], batch: int, workers: int) -> DataLoader[Any]:
+    """Batches of `items` in order, prepared by `workers` processes; by this one for 0."""
+    return DataLoader(
+        items,
+        batch_size=batch,
+        num_workers=workers,
+        worker_init_fn=one_thread_each,
+        multiprocessing_context=WORKERS if workers else None,
+        prefetch_factor=4 if workers else None,
+    )
