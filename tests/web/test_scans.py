@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, event, update
 from sqlalchemy.orm import Session
 from tests.web.conftest import HandIn
 
@@ -64,6 +64,33 @@ def test_a_scan_tried_again_does_not_come_back_between_a_file_and_its_newer_scan
         queue.done(work, FOUND)
     assert [info.state for info in scans.list(LOCAL)] == [State.DONE] * 2
     assert hand_in(scans).id == second.id
+
+
+@pytest.mark.parametrize("look", ["get", "list", "unfinished", "hand_in"])
+def test_a_scan_that_ends_while_it_is_read_is_read_whole(scans: Scans, hand_in: HandIn, look: str) -> None:
+    first, queue = hand_in(scans), Queue(scans.engine)
+    work = queue.take()
+    assert work is not None
+    ended = []
+
+    def end(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("SELECT") and "FROM scans" in statement and not ended:
+            ended.append(work)
+            # On a connection of its own, as the dispatcher does.
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(queue.done, work, FOUND).result()
+
+    event.listen(scans.engine, "after_cursor_execute", end)
+    reads = {
+        "get": lambda: [scans.get(LOCAL, first.id)],
+        "list": lambda: scans.list(LOCAL),
+        "unfinished": lambda: scans.unfinished(LOCAL),
+        "hand_in": lambda: [hand_in(scans)],
+    }
+    for info in [*reads[look](), *reads[look]()]:
+        assert info is not None
+        assert (info.verdict is None) == (info.state is State.RUNNING)
+    assert ended
 
 
 def test_a_file_refused_when_handed_in_again_is_still_known(

@@ -221,7 +221,7 @@ class Scans:
             query = query.where(or_(Scan.created < before, at_once))
         query = query.order_by(Scan.created.desc(), Scan.id.desc()).limit(limit)
         with Session(self.engine) as session:
-            return [_info(scan) for scan in session.scalars(query) if _is_whole(scan)]
+            return [_info(scan) for scan in session.scalars(query).unique()]
 
     def count(self, owner: str) -> int:
         """How many scans this owner has."""
@@ -313,7 +313,7 @@ class Scans:
         open_ = Job.state.in_((State.QUEUED.value, State.RUNNING.value))
         query = select(Scan).join(Job).where(Scan.owner == owner, Job.task == Task.SCAN.value, open_)
         with Session(self.engine) as session:
-            return [_info(scan) for scan in session.scalars(query.order_by(Job.id)) if _is_whole(scan)]
+            return [_info(scan) for scan in session.scalars(query.order_by(Job.id)).unique()]
 
     def sweep(self) -> int:
         """Delete what deleted scans have left behind on the disk; returns how many folders."""
@@ -358,18 +358,13 @@ class Scans:
     @staticmethod
     def _known(session: Session, same: str) -> ScanInfo | None:
         """The scan that an upload needs no other than, None where there is none."""
-        scan = session.scalar(select(Scan).where(Scan.same == same))
-        return _info(scan) if scan is not None and _is_whole(scan) else None
+        scan = session.scalars(select(Scan).where(Scan.same == same)).unique().one_or_none()
+        return None if scan is None else _info(scan)
 
     @staticmethod
     def _own(session: Session, owner: str, scan_id: str) -> Scan | None:
         scan = session.get(Scan, scan_id)
-        return scan if scan is not None and scan.owner == owner and _is_whole(scan) else None
-
-
-def _is_whole(scan: Scan) -> bool:
-    """False where the scan was deleted between the look at it and the look at its jobs."""
-    return any(job.task == Task.SCAN for job in scan.jobs)
+        return scan if scan is not None and scan.owner == owner else None
 
 
 def _info(scan: Scan) -> ScanInfo:

@@ -99,8 +99,9 @@ class Scan(Base):
     probability: Mapped[float | None] = mapped_column(Float)
     message: Mapped[str] = mapped_column(Text, default="")
 
+    # Read in one statement with the scan: between two, a job may end and its scan still have no verdict.
     jobs: Mapped[list[Job]] = relationship(
-        back_populates="scan", cascade="all, delete-orphan", passive_deletes=True, lazy="selectin"
+        back_populates="scan", cascade="all, delete-orphan", passive_deletes=True, lazy="joined"
     )
 
 
