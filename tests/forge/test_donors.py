@@ -110,6 +110,26 @@ def test_fakes_are_drawn_by_weight_and_read_the_donor(picture: NDArray[np.uint8]
     assert len(donors_read) == kinds.count("swap")
 
 
+def test_generated_faces_lend_their_share(picture: NDArray[np.uint8]) -> None:
+    reals = [face(f"s{n}", FRONT, f"s{n}") for n in range(4)]
+    generated = [face(f"g{n}", FRONT, f"g{n}") for n in range(4)]
+    read: list[str] = []
+
+    def reader(sample: Sample) -> NDArray[np.uint8]:
+        read.append(sample.path.name)
+        return picture if sample.path == reals[0].path else 255 - picture
+
+    def lenders(share: float) -> list[str]:
+        read.clear()
+        maker = PseudoFakes({"swap": 1.0}, reals, reader, generated, share)
+        for seed in range(60):
+            maker.make(reals[0], np.random.default_rng(seed))
+        return [name for name in read if name != reals[0].path.name]
+
+    assert np.mean([name.startswith("g") for name in lenders(0.3)]) == pytest.approx(0.3, abs=0.15)
+    assert not any(name.startswith("g") for name in lenders(0.0))
+
+
 def test_a_donor_that_is_nearer_in_the_mirror_is_given_mirrored(picture: NDArray[np.uint8]) -> None:
     asked, across = face("asked", TURNED, "a"), face("across", mirrored(TURNED, 200), "b")
     given: list[Donor | None] = []

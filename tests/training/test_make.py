@@ -221,19 +221,44 @@ def test_training_goes_on_from_an_exported_model_and_remembers_what_that_has_see
     assert ours == pytest.approx(load_model(first).score(crops).raw, abs=1e-3)
 
 
-def test_what_is_frozen_stays_as_published_and_the_average_follows_the_rest(
+def test_training_goes_on_from_weights_and_remembers_what_their_model_has_seen(
     toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    first = make(*toy, tmp_path / "first", say=lambda _line: None)
+    weights = tmp_path / "first" / "best.pt"
+    start = {"file": str(weights), "sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
+    for told in ({}, {"model": str(first)}):
+        document = changed(msgspec.yaml.decode(RECIPE), {"name": "second", "start": start | told})
+        recipe_path = tmp_path / "second.yaml"
+        recipe_path.write_bytes(msgspec.yaml.encode(document))
+        folder = tmp_path / f"second{len(told)}"
+        second = load_model(make(recipe_path, toy[1], folder, say=lambda _line: None))
+        assert second.history.complete == bool(told)
+
+
+def test_what_is_frozen_stays_as_published_and_the_average_follows_the_rest(
+    toy: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = {
         "network": "clip_vit_b16",
         "crop.size": 32,
         "patch_dropout": 0.5,
+        "whole": 0.5,
         "schedule": {"steps": 2, "batch": 4, "validate_every": 2, "bfloat16": True},
     }
     recipe = parse_recipe(changed(msgspec.yaml.decode(RECIPE), changes))
     fit = Fit(recipe, read_corpus(toy[1]), tmp_path / "run")
     before = {name: value.clone() for name, value in fit.average.state_dict().items()}
+    seen: list[float] = []
+    slope = fit._slope
+
+    def noted(*given: Any) -> tuple[float, torch.Tensor]:
+        seen.append(float(fit.network.patch_dropout))
+        return slope(*given)
+
+    monkeypatch.setattr(fit, "_slope", noted)
     fit.run(workers=0)
+    assert seen == [0.5, 0.0]
     after = fit.average.state_dict()
     for name, parameter in fit.network.named_parameters():
         assert torch.equal(after[name], before[name]) != parameter.requires_grad, name

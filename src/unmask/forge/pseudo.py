@@ -40,14 +40,20 @@ def check_kinds(weights: Mapping[str, float]) -> None:
 class PseudoFakes:
     """Makes pseudo-fakes of the kinds in `weights` (name → weight, any sum) from real samples.
 
-    Donors come from `reals`; `read` gives a sample's picture, RGB uint8 (H, W, 3).
+    Donors come from `reals` and, in a `share` of the draws where another's face is borrowed, from
+    `generated`; `read` gives a sample's picture, RGB uint8 (H, W, 3).
 
     Raises:
         DataError: a kind is not known, or none has a weight.
     """
 
     def __init__(
-        self, weights: Mapping[str, float], reals: Sequence[Sample], read: Callable[[Sample], Image]
+        self,
+        weights: Mapping[str, float],
+        reals: Sequence[Sample],
+        read: Callable[[Sample], Image],
+        generated: Sequence[Sample] = (),
+        share: float = 0.0,
     ) -> None:
         check_kinds(weights)
         self.read = read
@@ -56,6 +62,8 @@ class PseudoFakes:
         self.shares = kept / kept.sum()
         borrow = any(KINDS[name].lender != "nobody" for name in self.names)
         self.donors = Donors(reals) if borrow and reals else None
+        self.share = share if generated else 0.0
+        self.generated = Donors(generated) if borrow and self.share else None
 
     def make(self, sample: Sample, rng: np.random.Generator) -> Forged:
         """A pseudo-fake of this real face; the same `rng` state gives the same one."""
@@ -86,7 +94,11 @@ class PseudoFakes:
         if own:
             found = self.donors.other_moment(sample, rng)
         own = found is not None
-        found = found or self.donors.look_alike(sample, rng)
+        if found is None:
+            strangers = self.donors
+            if self.generated is not None and rng.random() < self.share:
+                strangers = self.generated
+            found = strangers.look_alike(sample, rng)
         if found is None:
             return None
         donor = Donor(self.read(found.sample), found.sample.landmarks, own)

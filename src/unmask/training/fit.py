@@ -245,6 +245,8 @@ class Fit:
         for group in self.optimizer.param_groups:
             group["lr"] = schedule.rate * pace(schedule, self.step, self.steps)
         self.network.train()
+        if self.step >= round((1 - self.recipe.whole) * self.steps):
+            self._show_whole()
         # Dropout, too, is a function of the seed and the step, so that going on leads to the same weights.
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.step * self.accelerator.num_processes)
         info = NETWORKS[self.recipe.network]
@@ -267,6 +269,12 @@ class Fit:
         self.optimizer.zero_grad(set_to_none=True)
         self._follow()
         return loss, float(((logits > 0) == (labels > 0.5)).float().mean())
+
+    def _show_whole(self) -> None:
+        """From now on the network sees all patches of a picture."""
+        network = self.accelerator.unwrap_model(self.network)
+        if getattr(network, "patch_dropout", 0.0):
+            network.patch_dropout = 0.0
 
     def _slope(self, images: Tensor, labels: Tensor, features: Tensor | None) -> tuple[float, Tensor]:
         """Add the gradients of the loss at the weights as they are; gives the loss and the logits."""

@@ -105,8 +105,9 @@ def prepare(
         ModelError: the start weights cannot be had.
     """
     recipe.mix.check()
-    if recipe.distil and recipe.distil.model:
-        load_model(recipe.distil.model)  # to know by now whether it can be read
+    for model in _models_before(recipe):
+        if model is not None:
+            load_model(model)  # to know by now whether it can be read
     if recipe.distil and recipe.mix.mixup:
         raise DataError(
             "a teacher judges views one by one, and mix.mixup blends them", hint="leave out one of the two"
@@ -134,6 +135,21 @@ def prepare(
         f"{fit.steps} steps on {fit.accelerator.device}" + (f", at step {fit.step}" if fit.step else "")
     )
     return fit
+
+
+def _models_before(recipe: Recipe) -> list[Path | None]:
+    """The models whose pictures count as seen by what the recipe makes; None for weights of one's own that
+    have seen what nobody wrote down.
+
+    Raises:
+        ModelError: one that the recipe starts from cannot be had.
+    """
+    given: list[Path | str] = []
+    if isinstance(recipe.start, OwnStart):
+        given.append(own_path(recipe.start) if goes_on(recipe) else recipe.start.model)
+    if recipe.distil:
+        given.append(recipe.distil.model)
+    return [Path(model) if model else None for model in given]
 
 
 def _refuse_full_disk(folder: Path, room: int) -> None:
@@ -192,15 +208,11 @@ def _finish(
     )
     card = _card(fit, judged, hashlib.sha256(recipe_path.read_bytes()).hexdigest(), say)
     info = NETWORKS[recipe.network]
-    # Weights of one's own to start from have seen what nobody wrote down, but for models of ours.
-    complete = isinstance(recipe.start, str) or goes_on(recipe)
-    taught_by = recipe.distil.model if recipe.distil else ""
-    complete &= bool(taught_by) or recipe.distil is None
-    history = history_of([*fit.train, *fit.val], corpus, complete=complete)
-    if isinstance(recipe.start, OwnStart) and goes_on(recipe):
-        history = load_model(own_path(recipe.start)).history + history
-    if taught_by:
-        history = load_model(taught_by).history + history
+    before = _models_before(recipe)
+    history = history_of([*fit.train, *fit.val], corpus, complete=None not in before)
+    for model in before:
+        if model is not None:
+            history = load_model(model).history + history
     export(fit.average, card, path, info.mean, info.std, history)
     figures = [_split_figures("val", judged.clean, card)]
     if judged.degraded:

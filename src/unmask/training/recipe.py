@@ -94,7 +94,12 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides what comes out of a training."""
+    """All that decides what comes out of a training.
+
+    `patch_dropout` is the share of its patches that a transformer does not see of a picture while it trains,
+    but for the last steps, a share `whole` of all: a network that never saw a whole picture is off by a
+    little where it does (Li et al., FLIP, CVPR 2023).
+    """
 
     name: str
     network: str
@@ -104,6 +109,7 @@ class Recipe:
     start: str | OwnStart = "imagenet"
     dropout: Annotated[float, Meta(ge=0, lt=1)] | None = None
     patch_dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    whole: Share = 0.0
     seed: int = 0
     crop: CropSpec = field(default_factory=CropSpec)
     mix: Mix = field(default_factory=Mix)

@@ -32,6 +32,9 @@ EVEN = 0.5
 WORKERS = "spawn"
 """How loading processes start. A forked one inherits OpenCV's and torch's locked threads and may hang."""
 
+PHOTO = "photo"
+"""The kind of pictures that stand alone; forged ones are made as a whole, but for a few."""
+
 CLOSE, FAR = 1.0, 1.7
 """Sides of a picture that holds hardly more than a face, times the face."""
 
@@ -43,16 +46,17 @@ class Mix:
     `balance` says how samples are drawn (see `draws.Draws`; `none` takes every crop once per round, in the
     proportions of the corpus). Of balanced draws, `real` is the share of real faces, and of the fakes
     `self_blended` the share of pseudo-fakes, whose kinds are drawn by their weights in `pseudo` (see
-    `forge.kinds`). `twins` is the share of the real ones that went, as a whole, through what such a fake's
-    face went through: as many as there are pseudo-fakes where `real` × `twins` is (1 - `real`) ×
-    `self_blended`. With `paired` each pseudo-fake is followed by the real face that it was made of (or that
-    face's twin), retouched, degraded and cut alike, so that a batch differs by the forging alone, and each
-    forgery by a real face of its own recording or data set, as far as there are any. `close` is the share of
-    draws whose picture ends close around the face, as in pictures cut by others, so that the crop is filled
-    up by mirroring. `retouch` is the share of all draws, of either label, that get a beauty filter, glasses,
-    a caption and the like. `strength` scales the odds of `degradation`. `jitter` scales small turns, shifts
-    and changes of size of the crop, `flip` mirrors half of them, `cut_out` is the share that lose a
-    rectangle, and `mixup` > 0
+    `forge.kinds`). Of the faces that these borrow from others, `generated` is the share that come out of
+    pictures which a generator made as a whole, so that one of its faces is seen within a real picture.
+    `twins` is the share of the real ones that went, as a whole, through what such a fake's face went through:
+    as many as there are pseudo-fakes where `real` × `twins` is (1 - `real`) × `self_blended`. With `paired`
+    each pseudo-fake is followed by the real face that it was made of (or that face's twin), retouched,
+    degraded and cut alike, so that a batch differs by the forging alone, and each forgery by a real face of
+    its own recording or data set, as far as there are any. `close` is the share of draws whose picture ends
+    close around the face, as in pictures cut by others, so that the crop is filled up by mirroring. `retouch`
+    is the share of all draws, of either label, that get a beauty filter, glasses, a caption and the like.
+    `strength` scales the odds of `degradation`. `jitter` scales small turns, shifts and changes of size of
+    the crop, `flip` mirrors half of them, `cut_out` is the share that lose a rectangle, and `mixup` > 0
     blends pairs of a batch with Beta(mixup, mixup) (Zhang et al., ICLR 2018). `precut` cuts all crops once
     and keeps them: for small networks that need no new pictures.
     """
@@ -61,6 +65,7 @@ class Mix:
     real: Share = 0.5
     self_blended: Share = 0.5
     pseudo: dict[str, Annotated[float, Meta(ge=0)]] = field(default_factory=lambda: {"self_blend": 1.0})
+    generated: Share = 0.0
     twins: Share = 0.0
     paired: bool = False
     retouch: Share = 0.0
@@ -164,7 +169,8 @@ class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
         self.samples = samples
         self.rounds = Rounds(samples, seed)
         reals = [s for s in samples if not s.fake]
-        self.pseudo = PseudoFakes(mix.pseudo, reals, read_image)
+        generated = [s for s in samples if s.fake and s.kind == PHOTO]
+        self.pseudo = PseudoFakes(mix.pseudo, reals, read_image, generated, mix.generated)
         self.real = Draws(reals, mix.balance)
         self.fake = Draws([s for s in samples if s.fake], mix.balance)
         self.counterparts = Counterparts(reals)
