@@ -116,10 +116,12 @@ def test_each_round_gives_every_view_once_with_pairs_together(tmp_path: Path) ->
     assert int(Lessons(lessons.folder, VIEWS, 16, 7, flip=False)[9].crop[0, 0, 0]) == seen[9]
 
 
-def test_about_half_of_the_lessons_are_mirrored(tmp_path: Path) -> None:
-    lessons = Lessons(lessons_by_hand(tmp_path / "l"), VIEWS, 200, 7, flip=True)
-    mirrored = sum(int(lessons[at].crop[0, 0, 1]) != 255 for at in range(200))
-    assert 60 < mirrored < 140
+def test_about_half_of_the_pairs_are_mirrored_anew_each_round(tmp_path: Path) -> None:
+    lessons = Lessons(lessons_by_hand(tmp_path / "l"), VIEWS, 400, 7, flip=True)
+    mirrored = [int(lessons[at].crop[0, 0, 1]) != 255 for at in range(400)]
+    assert mirrored[::2] == mirrored[1::2]
+    assert 60 < sum(mirrored[:200]) < 140
+    assert mirrored[:VIEWS] != mirrored[VIEWS : 2 * VIEWS]
 
 
 def test_the_teacher_goes_on_where_it_was_stopped(

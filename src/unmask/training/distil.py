@@ -74,8 +74,8 @@ class Lesson(NamedTuple):
 class Lessons(Dataset[Lesson]):
     """`length` lessons from the views kept in `folder`, in rounds; item i is a function of seed and i alone.
 
-    Views that were drawn one after the other stay together, so that a pair stays one; with `flip` each is
-    mirrored or not by itself.
+    Views that were drawn one after the other stay together, so that a pair stays one; with `flip` half of the
+    pairs are mirrored.
     """
 
     def __init__(self, folder: Path, views: int, length: int, seed: int, *, flip: bool) -> None:
@@ -98,7 +98,7 @@ class Lessons(Dataset[Lesson]):
             self._open[number] = _read(self.folder, number)
         crops, said, features = self._open[number]
         crop = crops[row]
-        if self.flip and np.random.default_rng((self.seed, index)).random() < 0.5:
+        if self.flip and np.random.default_rng((self.seed, index // 2)).random() < 0.5:
             crop = crop[:, :, ::-1]
         label, logit = (torch.tensor(float(value)) for value in said[row])
         return Lesson(
