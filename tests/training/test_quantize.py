@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click.testing
 import numpy as np
+import onnx
 import polars as pl
 import pytest
 import torch
@@ -85,6 +86,21 @@ def test_a_model_in_integers_scans_and_says_what_it_lost(network: Path, corpus: 
     ours, theirs = after.score(crops), before.score(crops)
     assert ours.raw == pytest.approx(theirs.raw, abs=0.2 * max(1.0, float(np.abs(theirs.raw).max())))
     assert told.difference.auc.value == pytest.approx(told.auc[1] - told.auc[0])
+
+
+def test_the_first_layers_stay_in_floats_and_weights_keep_to_seven_bits(corpus: Path, tmp_path: Path) -> None:
+    info = NETWORKS["mobilenetv2"]
+    given, out = tmp_path / "given.onnx", tmp_path / "small.onnx"
+    export(build("mobilenetv2", size=64), card(name="given", crop=SMALL), given, info.mean, info.std)
+    quantize(given, corpus, out, cache=tmp_path / "cache", say=lambda _: None)
+    graph = onnx.load(out).graph
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    convolutions = [node.input[1] for node in graph.node if node.op_type == "Conv"]
+    plain = [name in stored and stored[name].dtype == np.float32 for name in convolutions]
+    assert plain == [True] * 3 + [False] * (len(plain) - 3)
+    weights = [values for values in stored.values() if values.dtype == np.int8 and values.ndim == 4]
+    assert len(weights) == len(plain) - 3
+    assert max(int(np.abs(values.astype(int)).max()) for values in weights) <= 64
 
 
 def test_a_network_of_matrix_products_becomes_integers_too(

@@ -45,8 +45,12 @@ from unmask.training.samples import read_image
 RANGES_FROM = 64
 """Training crops from which ranges of activations are read; every activation of each is held in memory."""
 
-PERCENTILE = 99.999
+PERCENTILE = 99.99
 """Rarer activations are clipped."""
+
+IN_FLOATS = 1e-3
+"""The first layers, up to this share of all weights, stay in floats: they tell all that comes after in a few
+channels, where rounding costs most, and saves nothing."""
 
 BATCH = 8
 
@@ -80,8 +84,8 @@ def quantize(
     """Write `model` (a name or a path) in 8-bit integers to `out`, calibrated anew on `val` of `corpus`.
 
     Convolutional networks get their ranges of activations from degraded crops of `train` (Jacob et al., CVPR
-    2018; weights per channel); those made of matrix products, which ranges of whole layers serve badly, take
-    theirs from each input. Scores are kept in the folder `cache`.
+    2018; weights per channel; the first layers stay in floats); those made of matrix products, which ranges
+    of whole layers serve badly, take theirs from each input. Scores are kept in the folder `cache`.
 
     Raises:
         ModelError: the model cannot be had or holds nothing to quantize, or `out` is the model itself.
@@ -148,7 +152,8 @@ def _in_integers(data: bytes, crops: Sequence[NDArray[np.uint8]]) -> onnx.ModelP
         given, ready, made = (Path(place) / name for name in ("given.onnx", "ready.onnx", "made.onnx"))
         given.write_bytes(data)
         quant_pre_process(str(given), str(ready), skip_symbolic_shape=True)
-        kind = _mostly(onnx.load(ready))
+        prepared = onnx.load(ready)
+        kind = _mostly(prepared)
         if kind == "MatMul":
             quantize_dynamic(ready, made, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True)
         else:
@@ -161,6 +166,9 @@ def _in_integers(data: bytes, crops: Sequence[NDArray[np.uint8]]) -> onnx.ModelP
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
+                nodes_to_exclude=_first(prepared),
+                # In seven bits: sums of eight overflow on processors that lack instructions for them.
+                reduce_range=True,
                 calibrate_method=CalibrationMethod.Percentile,
                 extra_options={"CalibPercentile": PERCENTILE},
             )
@@ -180,6 +188,20 @@ def _mostly(network: onnx.ModelProto) -> str:
     if not any(weights.values()):
         raise ModelError("the model holds no weights that could be integers")
     return max(weights, key=lambda kind: weights[kind])
+
+
+def _first(network: onnx.ModelProto) -> list[str]:
+    """The names of the convolutions that stay in floats."""
+    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in network.graph.initializer}
+    room = IN_FLOATS * sum(sizes.values())
+    first = []
+    for node in network.graph.node:
+        if node.op_type == "Conv":
+            room -= sum(sizes.get(name, 0) for name in node.input)
+            if room < 0:
+                break
+            first.append(node.name)
+    return first
 
 
 class _Crops(CalibrationDataReader):
