@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.conftest import card
 from torch import nn
 
 from unmask.data.corpus import Sample
@@ -21,11 +22,13 @@ from unmask.errors import DataError, ModelError
 from unmask.faces.crop import CropSpec
 from unmask.training import distil
 from unmask.training.distil import Distil, Lessons, Pupil, prepare_lessons
+from unmask.training.export import export
 from unmask.training.fit import Fit
 from unmask.training.make import make, prepare
 from unmask.training.recipe import Recipe, parse_recipe
 from unmask.training.samples import Mix, TrainingDraws
 from unmask.zoo.build import build
+from unmask.zoo.network import NETWORKS
 from unmask.zoo.own_start import OwnStart
 
 PART, VIEWS = 4, 8
@@ -164,6 +167,27 @@ def test_what_is_kept_is_what_the_teacher_says_of_the_draws(
         assert said[row, 1] == pytest.approx(float(logit), abs=0.02)  # 16-bit floats
     other = prepare_lessons(teacher, draws_of(samples, seed=2), tmp_path / "runs", workers=0)
     assert other != folder
+
+
+def test_models_beside_the_teacher_have_their_say(
+    samples: list[Sample], teacher: Distil, tmp_path: Path
+) -> None:
+    path, info = tmp_path / "other.onnx", NETWORKS["meso4"]
+    torch.manual_seed(3)
+    export(build("meso4", size=32), card(name="other", crop=CropSpec(32)), path, info.mean, info.std)
+    start = OwnStart(str(path), hashlib.sha256(path.read_bytes()).hexdigest())
+    alone = prepare_lessons(teacher, draws_of(samples), tmp_path / "runs", workers=0)
+    together = prepare_lessons(
+        replace(teacher, beside=(start,)), draws_of(samples), tmp_path / "runs", workers=0
+    )
+    crops, said = (np.load(together / f"00000-{kind}.npy") for kind in ("crops", "said"))
+    other = load_model(path).score(np.ascontiguousarray(crops.transpose(0, 2, 3, 1))).raw
+    before = np.load(alone / "00000-said.npy")
+    assert said[:, 1] == pytest.approx((before[:, 1] + other) / 2, abs=1e-4)
+    draws = draws_of(samples)
+    draws.spec = CropSpec(32, 2.0)
+    with pytest.raises(ModelError, match="other crops"):
+        prepare_lessons(replace(teacher, beside=(start,)), draws, tmp_path / "more", workers=0)
 
 
 def test_a_described_image_has_the_logit_that_its_features_give() -> None:

@@ -8,7 +8,8 @@ A small network learns more from what a large one thinks of a picture than from 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -20,13 +21,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset
 
+from unmask.detector.model import Model, load_model
 from unmask.errors import ModelError
 from unmask.report.atomic import replacing
 from unmask.training.samples import TrainingDraws, load, normalise
 from unmask.zoo.build import build
 from unmask.zoo.network import NETWORKS
 from unmask.zoo.own_start import OwnStart
-from unmask.zoo.own_weights import HEAD, load_own
+from unmask.zoo.own_weights import HEAD, load_own, own_path
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 
@@ -50,7 +52,8 @@ class Distil:
     learned from in random order, mirrored half of the time, as often as the schedule asks. `label` is how
     much of the target is the label, the rest being the teacher's P(fake). `features` weighs the mean squared
     error of the teacher's features, each in standard deviations, as a linear map of the network's own gives
-    them. `compile` has torch write code for the teacher first.
+    them. `beside` are exported models that judge the views, too: what is learned is the mean of their raw
+    scores and the teacher's logit. `compile` has torch write code for the teacher first.
     """
 
     network: str
@@ -59,6 +62,7 @@ class Distil:
     views: Annotated[int, Meta(gt=1)] = 40_000
     label: Share = 0.3
     features: Annotated[float, Meta(ge=0)] = 0.5
+    beside: tuple[OwnStart, ...] = ()
     compile: bool = False
 
 
@@ -185,7 +189,8 @@ def prepare_lessons(
 
     Raises:
         UnmaskError: they cannot be written.
-        ModelError: the teacher's weights are not there, or not for it.
+        ModelError: the teacher's weights are not there, or not for it, or a model beside it cannot be had or
+            judges other crops.
     """
     named = folder / f"lessons-{_name(distil, draws)}"
     left = _left(distil, named)
@@ -196,6 +201,7 @@ def prepare_lessons(
     speak = _speech(teacher)
     if distil.compile:
         speak = torch.compile(speak)
+    beside = _beside(distil, draws)
     done = (_parts(distil.views) - len(left)) * PART
     # Whole files, even where the last has more views than are asked for: it may be gone on with later.
     items = [index for number in left for index in range(number * PART, (number + 1) * PART)]
@@ -205,8 +211,9 @@ def prepare_lessons(
         for _ in range(PART // BATCH):
             crops, labels = next(batches)
             logits, features = _judge(speak, distil.network, crops.to(device))
+            logits = _in_company(logits.cpu(), crops, beside)
             kept["features"].append(features.cpu().numpy().astype(np.float16))
-            kept["said"].append(torch.stack([labels, logits.cpu()], dim=1).numpy())
+            kept["said"].append(torch.stack([labels, logits], dim=1).numpy())
             kept["crops"].append(crops.numpy().copy())  # out of the shared memory
             done += len(crops)
             message = "views judged by the teacher" if done % PART == 0 else ""
@@ -240,6 +247,27 @@ def _judge(
     return logits.float(), features.float()
 
 
+def _beside(distil: Distil, draws: TrainingDraws) -> list[Model]:
+    """The models that judge beside the teacher, which must see the same crops."""
+    models = [load_model(own_path(start), threads=os.cpu_count() or 1) for start in distil.beside]
+    for model in models:
+        if model.card.crop != draws.spec:
+            raise ModelError(
+                f"{model.card.name} judges other crops than the recipe's",
+                hint="leave it out of distil.beside",
+            )
+    return models
+
+
+def _in_company(logits: Tensor, crops: Tensor, beside: Sequence[Model]) -> Tensor:
+    """The mean of the teacher's logits (N,) and what the models beside it say of uint8 crops (N, 3, S, S)."""
+    if not beside:
+        return logits
+    images = np.ascontiguousarray(crops.numpy().transpose(0, 2, 3, 1))
+    said = [torch.from_numpy(model.score(images).raw.astype(np.float32)) for model in beside]
+    return torch.stack([logits, *said]).mean(0)
+
+
 def _teacher(distil: Distil, size: int) -> nn.Module:
     network = build(distil.network, size=size)
     state = load_own(network, distil.weights)
@@ -261,6 +289,7 @@ def _name(distil: Distil, draws: TrainingDraws) -> str:
     """What the views and the teacher's word on them depend on."""
     names = hashlib.sha256(repr((draws.spec, draws.mix, draws.seed)).encode())
     names.update(f"{distil.network} {distil.weights.sha256.lower()}\n".encode())
+    names.update("".join(f"{start.sha256.lower()}\n" for start in distil.beside).encode())
     for sample in draws.samples:
         names.update(repr(replace(sample, path=Path(sample.path.name), split="")).encode())
     return names.hexdigest()[:16]
