@@ -33,9 +33,10 @@ examples: $(VENV)/.dev
 model: $(VENV)/.dev
 	$(BIN)/unmask data index $(CORPUS) --layout corpus --out runs/all.parquet
 	$(BIN)/python scripts/flagship_data.py runs/all.parquet runs/train.parquet --rotation 4 --each 16
-	$(BIN)/unmask train recipes/accurate.yaml --corpus runs/train.parquet
-	@echo "next, with the SHA-256 of runs/accurate/best.pt in recipes/fast.yaml:"
+	$(BIN)/unmask train recipes/accurate-first.yaml --corpus runs/train.parquet
+	@echo "next, with the SHA-256 of runs/accurate-first/best.pt in recipes/fast.yaml and recipes/accurate.yaml:"
 	@echo "$(BIN)/unmask train recipes/fast.yaml --corpus runs/train.parquet"
+	@echo "$(BIN)/unmask train recipes/accurate.yaml --corpus runs/train.parquet"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

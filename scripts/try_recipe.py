@@ -1,8 +1,8 @@
 """What a change of a recipe is worth elsewhere: a short training, measured on data sets that are left out.
 
     python scripts/flagship_data.py all.parquet foreign.parquet --rotation 3 --each 10
-    python scripts/try_recipe.py recipes/accurate.yaml foreign.parquet runs/try --steps 300
-    python scripts/try_recipe.py recipes/accurate.yaml foreign.parquet runs/try --steps 300 \
+    python scripts/try_recipe.py recipes/accurate-first.yaml foreign.parquet runs/try --steps 300
+    python scripts/try_recipe.py recipes/accurate-first.yaml foreign.parquet runs/try --steps 300 \
         --set mix.paired=false --set mix.self_blended=0.5
 
 Prints one line of a table: the AUC of interviews' forgeries against the same interviews' reals, against all

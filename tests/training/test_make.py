@@ -18,7 +18,7 @@ from PIL import Image
 
 from unmask.data.corpus import read_corpus
 from unmask.detector.model import load_model
-from unmask.errors import DataError, UnmaskError
+from unmask.errors import DataError, ModelError, UnmaskError
 from unmask.faces.crop import CropSpec, cut
 from unmask.options import ScanOptions
 from unmask.scanner import Scanner
@@ -234,6 +234,34 @@ def test_training_goes_on_from_weights_and_remembers_what_their_model_has_seen(
         folder = tmp_path / f"second{len(told)}"
         second = load_model(make(recipe_path, toy[1], folder, say=lambda _line: None))
         assert second.history.complete == bool(told)
+
+
+def test_the_weights_it_started_from_are_kept_in_part(toy: tuple[Path, Path], tmp_path: Path) -> None:
+    first = make(*toy, tmp_path / "first", say=lambda _line: None)
+    weights = tmp_path / "first" / "best.pt"
+    start: Any = {"file": str(weights), "sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
+    crops = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
+    recipe_path = tmp_path / "second.yaml"
+
+    def raw(keep: float) -> NDArray[np.float64]:
+        document = changed(msgspec.yaml.decode(RECIPE), {"name": "second", "start": start, "keep": keep})
+        recipe_path.write_bytes(msgspec.yaml.encode(document))
+        path = make(recipe_path, toy[1], tmp_path / f"second{keep}", say=lambda _line: None)
+        return load_model(path).score(crops).raw
+
+    before = load_model(first).score(crops).raw
+    assert raw(1.0) == pytest.approx(before, abs=1e-4)
+    # Weights are meant, not scores: between the two, not half way.
+    assert np.abs(raw(0.0) - before).mean() > np.abs(raw(0.5) - before).mean() > 0
+    start = "none"
+    with pytest.raises(DataError, match="kept in part"):
+        raw(0.5)
+    part = {name: value for name, value in torch.load(weights).items() if "classifier" not in name}
+    torch.save(part, tmp_path / "part.pt")
+    digest = hashlib.sha256((tmp_path / "part.pt").read_bytes()).hexdigest()
+    start = {"file": str(tmp_path / "part.pt"), "sha256": digest}
+    with pytest.raises(ModelError, match=r"lacks classifier"):
+        raw(0.25)
 
 
 def test_what_is_frozen_stays_as_published_and_the_average_follows_the_rest(

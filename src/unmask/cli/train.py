@@ -41,13 +41,14 @@ def command(
     """
     try:
         from unmask.training.launch import launch
+        from unmask.training.recipe import read_recipe
     except ImportError as error:
         raise UnmaskError(
             f"training needs {error.name}", hint="pip install 'unmask[lab]' (see the README for torch)"
         ) from error
     folder = out or Path("runs") / recipe.stem
     launch(_train, (recipe, corpus, folder, workers, protocol, root), devices)
-    click.echo(folder / f"{recipe.stem}.onnx")
+    click.echo(folder / f"{read_recipe(recipe).name}.onnx")
 
 
 def _train(

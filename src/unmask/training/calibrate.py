@@ -16,7 +16,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from unmask.data.corpus import Sample
-from unmask.detector.aggregate import AGGREGATIONS
+from unmask.detector.aggregate import AGGREGATIONS, WINDOW
 from unmask.detector.card import Calibration, Figure
 from unmask.figures.scores import auc, auc_estimate, macro_auc
 from unmask.training.fit import Scored
@@ -35,6 +35,13 @@ PARTLY = 1 / 3
 
 LEAST_FRAMES = 9
 """Recordings with fewer frames say nothing about aggregation through time."""
+
+BY_RUNS = ("window", "stretch")
+"""Aggregations by the best run of `WINDOW` faces."""
+
+LEAST_RUNS = 3
+"""Runs that half of the real recordings must be long for these to be tried: in shorter ones, as thinned ones
+are, the best run is hardly more than all of it, and what chance makes of many runs is not seen."""
 
 FEWEST_METHODS, FEWEST_UNITS = 2, 20
 """Methods that were not trained on, and units of them, from which on they alone stand for fakes."""
@@ -93,7 +100,8 @@ class AggregationTrial:
 
 
 def try_aggregations(units: Sequence[Unit]) -> list[AggregationTrial]:
-    """All aggregations, best first by the mean of both AUCs; none where `val` lacks recordings to try."""
+    """All aggregations that these can judge, best first by the mean of both AUCs; none where `val` lacks
+    recordings to try."""
     recordings = [u for u in units if u.recording and len(u.scores) >= LEAST_FRAMES]
     reals = [u for u in recordings if not u.fake]
     fakes = [u for u in recordings if u.fake]
@@ -101,7 +109,10 @@ def try_aggregations(units: Sequence[Unit]) -> list[AggregationTrial]:
     if not partly:
         return []
     trials = []
+    long = float(np.median([len(unit.scores) for unit in reals])) >= LEAST_RUNS * WINDOW
     for name in AGGREGATIONS:
+        if name in BY_RUNS and not long:
+            continue
         whole = [*reals, *fakes]
         spliced = [*reals, *partly]
         trials.append(

@@ -14,12 +14,13 @@ import msgspec
 import numpy as np
 import torch
 from accelerate import Accelerator
+from torch import nn
 
 from unmask.data.corpus import Sample
 from unmask.data.manifest import read_samples
 from unmask.detector.card import Figure, ModelCard
 from unmask.detector.model import load_model
-from unmask.errors import DataError
+from unmask.errors import DataError, ModelError
 from unmask.evaluation.held_out import guard, history_of
 from unmask.training import calibrate
 from unmask.training.distil import Distil, has_lessons, prepare_lessons, room_for
@@ -36,7 +37,7 @@ from unmask.training.words import classification_report
 from unmask.version import __version__
 from unmask.zoo.network import NETWORKS, count_macs, count_parameters
 from unmask.zoo.own_start import OwnStart
-from unmask.zoo.own_weights import own_path
+from unmask.zoo.own_weights import load_own, own_path
 
 LEAST_ROOM = 1 << 30
 """Bytes that must be free before a training begins."""
@@ -127,6 +128,8 @@ def prepare(
         say(f"cutting {len(samples)} crops once")
         source = Precut(samples, recipe.crop, folder.parent / "crops")
     fit = Fit(recipe, samples, folder, source=source, accelerator=accelerator)
+    if recipe.keep:
+        _whole_start(fit.average, recipe)  # to know by now whether they can be kept
     if recipe.distil and not fit.finished:
         _prepare_lessons(fit, recipe.distil, say, progress, workers)
     fakes = sum(s.fake for s in fit.train)
@@ -200,6 +203,8 @@ def _finish(
     recipe = fit.recipe
     fit.average.load_state_dict(torch.load(fit.best_weights, map_location="cpu", weights_only=True))
     fit.average.to("cpu")
+    if recipe.keep:
+        _keep(fit.average, recipe)
     judged = _Judged(
         score(fit.average, fit.val, recipe, 0.0, workers=0 if fit.source else workers, source=fit.source),
         score(fit.average, fit.val, recipe, VALIDATION_STRENGTH, workers=workers)
@@ -251,6 +256,33 @@ def _finish(
     )
     for part in figures:
         say(classification_report(part))
+
+
+@torch.no_grad()
+def _keep(network: nn.Module, recipe: Recipe) -> None:
+    """Move all weights towards those that the recipe starts from, by the share it keeps of them."""
+    before = _whole_start(network, recipe)
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(before[name].to(value.dtype), recipe.keep)
+
+
+def _whole_start(network: nn.Module, recipe: Recipe) -> dict[str, torch.Tensor]:
+    """The weights that the recipe starts from and keeps in part.
+
+    Raises:
+        DataError: they are none that can be kept.
+        ModelError: they cannot be had, or are not all of the network's.
+    """
+    if not isinstance(recipe.start, OwnStart) or goes_on(recipe):
+        raise DataError("only weights from a file of them can be kept in part", hint="set keep to 0")
+    before = load_own(network, recipe.start)
+    for name, value in network.state_dict().items():
+        if name not in before or before[name].shape != value.shape:
+            raise ModelError(
+                f"{recipe.start.file} lacks {name}", hint="only all weights of a network can be kept in part"
+            )
+    return before
 
 
 def _card(fit: Fit, judged: _Judged, recipe_sha256: str, say: Callable[[str], None]) -> ModelCard:

@@ -98,7 +98,9 @@ class Recipe:
 
     `patch_dropout` is the share of its patches that a transformer does not see of a picture while it trains,
     but for the last steps, a share `whole` of all: a network that never saw a whole picture is off by a
-    little where it does (Li et al., FLIP, CVPR 2023).
+    little where it does (Li et al., FLIP, CVPR 2023). `keep` is the share of the weights it started from in
+    those that are exported: between the two lies what does better elsewhere than either (Wortsman et al.,
+    Robust fine-tuning of zero-shot models, CVPR 2022).
     """
 
     name: str
@@ -110,6 +112,7 @@ class Recipe:
     dropout: Annotated[float, Meta(ge=0, lt=1)] | None = None
     patch_dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     whole: Share = 0.0
+    keep: Share = 0.0
     seed: int = 0
     crop: CropSpec = field(default_factory=CropSpec)
     mix: Mix = field(default_factory=Mix)
