@@ -251,6 +251,9 @@ def test_the_weights_it_started_from_are_kept_in_part(toy: tuple[Path, Path], tm
 
     before = load_model(first).score(crops).raw
     assert raw(1.0) == pytest.approx(before, abs=1e-4)
+    kept = torch.load(tmp_path / "second1.0" / "kept.pt")
+    floats = {name: value for name, value in torch.load(weights).items() if value.is_floating_point()}
+    assert all(torch.allclose(kept[name], value) for name, value in floats.items())
     # Weights are meant, not scores: between the two, not half way.
     assert np.abs(raw(0.0) - before).mean() > np.abs(raw(0.5) - before).mean() > 0
     start = "none"

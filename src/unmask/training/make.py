@@ -44,6 +44,9 @@ LEAST_ROOM = 1 << 30
 
 TIMED_RUNS = 20
 
+KEPT = "kept.pt"
+"""Where the exported weights are kept, where they are not the chosen ones."""
+
 
 def make(
     recipe_path: Path,
@@ -205,6 +208,7 @@ def _finish(
     fit.average.to("cpu")
     if recipe.keep:
         _keep(fit.average, recipe)
+        torch.save(fit.average.state_dict(), fit.folder / KEPT)
     judged = _Judged(
         score(fit.average, fit.val, recipe, 0.0, workers=0 if fit.source else workers, source=fit.source),
         score(fit.average, fit.val, recipe, VALIDATION_STRENGTH, workers=workers)
