@@ -222,8 +222,11 @@ def test_a_stopped_pupil_goes_on_to_the_same_weights(samples: list[Sample], tmp_
     again.run(workers=0)
     assert again.pupil
     assert torch.equal(again.pupil.map.weight, straight.pupil.map.weight)
-    with pytest.raises(DataError, match="or teacher"):
-        Fit(replace(recipe, distil=None), samples, tmp_path / "stopped")
+    assert recipe.distil is not None
+    company = replace(recipe.distil, beside=(OwnStart("other.onnx", "1" * 64),))
+    for other in (None, company):
+        with pytest.raises(DataError, match="or teacher"):
+            Fit(replace(recipe, distil=other), samples, tmp_path / "stopped")
     for ours, theirs in zip(
         again.average.state_dict().values(), straight.average.state_dict().values(), strict=True
     ):
@@ -295,9 +298,10 @@ def test_a_model_says_what_its_teacher_has_seen(
         return load_model(make(recipe, tmp_path / "c", folder, say=said.append, workers=0))
 
     assert made("large", None).history.complete
+    large = str(tmp_path / "runs" / "large" / "large.onnx")
     alone = made("alone", teacher)
     assert not alone.history.complete
     assert "told what it thinks" in alone.card.training_data
-    known = made("known", replace(teacher, model=str(tmp_path / "runs" / "large" / "large.onnx")))
+    known = made("known", replace(teacher, weights=replace(teacher.weights, model=large)))
     assert known.history.complete
     assert sum("judges 8 views" in line for line in said) == 1  # runs side by side share their lessons

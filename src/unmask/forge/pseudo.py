@@ -62,8 +62,8 @@ class PseudoFakes:
         self.shares = kept / kept.sum()
         borrow = any(KINDS[name].lender != "nobody" for name in self.names)
         self.donors = Donors(reals) if borrow and reals else None
-        self.share = share if generated else 0.0
-        self.generated = Donors(generated) if borrow and self.share else None
+        self.generated = Donors(generated) if borrow and generated and share else None
+        self.share_generated = share
 
     def make(self, sample: Sample, rng: np.random.Generator) -> Forged:
         """A pseudo-fake of this real face; the same `rng` state gives the same one."""
@@ -96,7 +96,7 @@ class PseudoFakes:
         own = found is not None
         if found is None:
             strangers = self.donors
-            if self.generated is not None and rng.random() < self.share:
+            if self.generated is not None and rng.random() < self.share_generated:
                 strangers = self.generated
             found = strangers.look_alike(sample, rng)
         if found is None:

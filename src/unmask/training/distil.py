@@ -46,19 +46,18 @@ SETTLED = 8
 class Distil:
     """What is learned from a teacher.
 
-    `weights` are a state dict of `network`, head and all: for one trained here, `best.pt` of its run, whose
-    exported file is `model`, so that what the teacher has seen is told of the pupil, too. The teacher
-    judges `views` drawn as the recipe's `mix` says; these are kept beside the run (150 kB each at 224 px) and
-    learned from in random order, mirrored half of the time, as often as the schedule asks. `label` is how
-    much of the target is the label, the rest being the teacher's P(fake). `features` weighs the mean squared
-    error of the teacher's features, each in standard deviations, as a linear map of the network's own gives
-    them. `beside` are exported models that judge the views, too: what is learned is the mean of their raw
-    scores and the teacher's logit. `compile` has torch write code for the teacher first.
+    `weights` are a state dict of `network`, head and all: for one trained here, `best.pt` of its run, and as
+    their `model` the file exported from it, so that what the teacher has seen is told of the pupil, too. The
+    teacher judges `views` drawn as the recipe's `mix` says; these are kept beside the run (150 kB each at 224
+    px) and learned from in random order, mirrored half of the time, as often as the schedule asks. `label` is
+    how much of the target is the label, the rest being the teacher's P(fake). `features` weighs the mean
+    squared error of the teacher's features, each in standard deviations, as a linear map of the network's own
+    gives them. `beside` are exported models that judge the views, too: what is learned is the mean of their
+    raw scores and the teacher's logit. `compile` has torch write code for the teacher first.
     """
 
     network: str
     weights: OwnStart
-    model: str = ""
     views: Annotated[int, Meta(gt=1)] = 40_000
     label: Share = 0.3
     features: Annotated[float, Meta(ge=0)] = 0.5
@@ -163,6 +162,11 @@ class Pupil(nn.Module):
 def size_of_features(network: str) -> int:
     """How many features the network tells when it teaches; 0 where it tells its judgement alone."""
     return int(getattr(NETWORKS[network].make, "described_features", 0))
+
+
+def teachers_of(distil: Distil) -> tuple[str, ...]:
+    """The SHA-256 of each that has a say, the teacher's weights first."""
+    return tuple(start.sha256.lower() for start in (distil.weights, *distil.beside))
 
 
 def room_for(distil: Distil, size: int) -> int:
@@ -288,8 +292,7 @@ def _teacher(distil: Distil, size: int) -> nn.Module:
 def _name(distil: Distil, draws: TrainingDraws) -> str:
     """What the views and the teacher's word on them depend on."""
     names = hashlib.sha256(repr((draws.spec, draws.mix, draws.seed)).encode())
-    names.update(f"{distil.network} {distil.weights.sha256.lower()}\n".encode())
-    names.update("".join(f"{start.sha256.lower()}\n" for start in distil.beside).encode())
+    names.update(f"{distil.network} {' '.join(teachers_of(distil))}\n".encode())
     for sample in draws.samples:
         names.update(repr(replace(sample, path=Path(sample.path.name), split="")).encode())
     return names.hexdigest()[:16]

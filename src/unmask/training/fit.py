@@ -19,7 +19,7 @@ from torch.utils.data import Subset
 from unmask.data.corpus import Sample
 from unmask.errors import DataError
 from unmask.figures.scores import auc, macro_auc
-from unmask.training.distil import Lessons, Pupil, size_of_features
+from unmask.training.distil import Lessons, Pupil, size_of_features, teachers_of
 from unmask.training.journal import Journal
 from unmask.training.optimise import Penalty, Sharpness, make_optimizer, pace
 from unmask.training.recipe import Recipe
@@ -372,7 +372,7 @@ class Fit:
 
 
 def _teacher_of(recipe: Recipe) -> str:
-    return recipe.distil.weights.sha256.lower() if recipe.distil else ""
+    return " ".join(teachers_of(recipe.distil)) if recipe.distil else ""
 
 
 def goes_on(recipe: Recipe) -> bool:

@@ -154,7 +154,7 @@ def _models_before(recipe: Recipe) -> list[Path | None]:
     if isinstance(recipe.start, OwnStart):
         given.append(own_path(recipe.start) if goes_on(recipe) else recipe.start.model)
     if recipe.distil:
-        given += [recipe.distil.model, *(own_path(start) for start in recipe.distil.beside)]
+        given += [recipe.distil.weights.model, *(own_path(start) for start in recipe.distil.beside)]
     return [Path(model) if model else None for model in given]
 
 

@@ -32,9 +32,6 @@ EVEN = 0.5
 WORKERS = "spawn"
 """How loading processes start. A forked one inherits OpenCV's and torch's locked threads and may hang."""
 
-PHOTO = "photo"
-"""The kind of pictures that stand alone; forged ones are made as a whole, but for a few."""
-
 CLOSE, FAR = 1.0, 1.7
 """Sides of a picture that holds hardly more than a face, times the face."""
 
@@ -169,7 +166,8 @@ class TrainingDraws(Dataset[tuple[Tensor, Tensor]]):
         self.samples = samples
         self.rounds = Rounds(samples, seed)
         reals = [s for s in samples if not s.fake]
-        generated = [s for s in samples if s.fake and s.kind == PHOTO]
+        # Of forged pictures that stand alone nearly all were made as a whole.
+        generated = [s for s in samples if s.fake and s.kind == "photo"]
         self.pseudo = PseudoFakes(mix.pseudo, reals, read_image, generated, mix.generated)
         self.real = Draws(reals, mix.balance)
         self.fake = Draws([s for s in samples if s.fake], mix.balance)
