@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -51,6 +52,9 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of the document; `docs/schema/` holds a published copy."""
     (reference,), definitions = msgspec.json.schema_components([Report], ref_template="#/$defs/{name}")
     for definition in definitions.values():
+        if "description" in definition:
+            # Some versions of the library leave the indentation of the source in.
+            definition["description"] = inspect.cleandoc(definition["description"])
         for name, field in definition.get("properties", {}).items():
             if name == "probability":
                 _limit_to_unit_interval(field)
