@@ -1,6 +1,6 @@
 """Turns a trained model on a public network into what is shipped: a small file, and a plan for the rest.
 
-    python scripts/lean_model.py accurate.onnx clip_vit_b16/clip train.parquet MODELS --beside fast
+    python scripts/lean_model.py accurate.onnx clip_vit_b16/clip train.parquet MODELS --beside fast-int8.onnx
 
 MODELS is `src/unmask/detector/models`. Calibrated anew on `val`, since its matrices are in integers there.
 With `--beside` the file also holds other models, and says the mean of all calibrated log-odds.

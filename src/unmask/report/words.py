@@ -90,8 +90,8 @@ SCALE: Final = "P(fake) is the probability, from 0 to 1, that a face is manipula
 
 HEATMAP: Final = (
     "The network looks at the face in a coarse grid. Red areas spoke for a fake, blue areas for a real "
-    "face; the stronger the colour, the more they counted. It shows where the network found its reasons, "
-    "not where a picture was altered."
+    "face; the stronger the colour, the more they counted for this score. It does not show where a picture "
+    "was altered, and is weak evidence by itself."
 )
 """How to read the coloured faces."""
 

@@ -1,4 +1,4 @@
-"""From a recipe to a model file: fit, choose, calibrate, export. One call makes a shipped model again."""
+"""From a recipe to a model file: fit, choose, calibrate, export, in one call."""
 
 from __future__ import annotations
 
