@@ -16,17 +16,15 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import polars as pl
 
 from unmask.data.check.duplicates import near_pairs
 from unmask.data.check.facts import read_facts, threads_for
 from unmask.data.groups import groups
-from unmask.data.manifest import Manifest, read_manifest, write_manifest
+from unmask.data.manifest import Manifest, read_manifest, read_samples, write_manifest
+from unmask.training.fit import spread
 
 TALKING_HEADS = (
     "anitalker", "cyberhost", "dreamtalk", "edtalk", "emo", "loopy", "omnihuman", "sadtalker", "vasa",
@@ -68,21 +66,6 @@ def tied(manifest: Manifest) -> list[int]:
     return [root(number) for number in group]
 
 
-def thinned(rows: Sequence[Mapping[str, Any]], split: Sequence[str], each: int) -> list[str]:
-    """`split` with at most `each` crops of a recording and method in `val`, spread evenly over it."""
-    of_recording: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for at, row in enumerate(rows):
-        if split[at] == "val" and row["kind"] == "frame":
-            of_recording[row["dataset"], row["source"], row["method"]].append(at)
-    kept = {
-        places[at]
-        for places in of_recording.values()
-        for at in np.linspace(0, len(places) - 1, each).round().astype(int)
-    }
-    left_out = {at for places in of_recording.values() for at in places} - kept
-    return ["" if at in left_out else where for at, where in enumerate(split)]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -113,10 +96,13 @@ def main() -> None:
         "" if side[number] == "train" and row["method"] in held_out else side[number]
         for row, number in zip(rows, group, strict=True)
     ]
-    left_out = LEFT_OUT.get(arguments.rotation, ())
-    split = ["" if row["method"] in left_out else where for row, where in zip(rows, split, strict=True)]
+    unused = LEFT_OUT.get(arguments.rotation, ())
+    split = ["" if row["method"] in unused else where for row, where in zip(rows, split, strict=True)]
     if arguments.each:
-        split = thinned(rows, split, arguments.each)
+        samples = read_samples(arguments.manifest)
+        val = [sample for sample, where in zip(samples, split, strict=True) if where == "val"]
+        left_out = {sample.path for sample in val} - {sample.path for sample in spread(val, arguments.each)}
+        split = ["" if s.path in left_out else where for s, where in zip(samples, split, strict=True)]
     table = manifest.table.with_columns(pl.Series("split", split))
     write_manifest(arguments.out, Manifest(manifest.root, table))
     moved = sum(row["split"] != where for row, where in zip(rows, split, strict=True))

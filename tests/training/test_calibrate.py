@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from unmask.data.sample import Sample
 from unmask.detector.card import Calibration
 from unmask.training import calibrate
 from unmask.training.calibrate import Unit
+from unmask.training.fit import Scored, spread
 
 
 def units(rng: np.random.Generator, count: int = 2000) -> list[Unit]:
@@ -114,3 +117,48 @@ def test_partly_forged_recordings_favour_an_aggregation_that_sees_a_stretch() ->
     # Thinned recordings do not tell what the best of many runs is worth.
     thinned = [replace(unit, scores=unit.scores[::4]) for unit in recordings]
     assert {trial.name for trial in calibrate.try_aggregations(thinned)} == {"mean", "median", "top"}
+
+
+MARKS = ((1.0, 1.0), (2.0, 1.0), (1.5, 1.5), (1.0, 2.0), (2.0, 2.0))
+
+
+def frames(origin: str, times: list[float], compression: str = "") -> list[Sample]:
+    """Forged frames of one clip; all clips come of one source."""
+    return [
+        Sample(
+            Path(f"{origin}-{compression}-{time}.webp"), True, "val", "swap", "d", "s", "frame", MARKS,
+            compression=compression, time=time, origin=origin,
+        )
+        for time in times
+    ]  # fmt: skip
+
+
+def test_a_unit_is_one_recording_in_the_order_of_time() -> None:
+    photo = Sample(Path("p.webp"), False, "val", "original", "d", "s", "photo", MARKS)
+    samples = (
+        *frames("a.mp4", [2.0, 0.0, 1.0]),
+        *frames("b.mp4", [0.0, 1.0]),
+        *frames("b.mp4", [0.0], "c40"),
+        *(frame for at in (1.0, 0.0) for frame in frames(f"clip/{at:.0f}.png", [at])),
+        photo,
+        replace(photo, path=Path("q.webp")),
+    )
+    units = calibrate.units_of(Scored(samples, tuple(float(n) for n in range(len(samples)))))
+    found = sorted((unit.recording, unit.fake, unit.scores.tolist()) for unit in units)
+    assert found == [
+        (False, False, [8.0]),
+        (False, False, [9.0]),
+        (True, True, [1.0, 2.0, 0.0]),
+        (True, True, [3.0, 4.0]),
+        (True, True, [5.0]),
+        (True, True, [7.0, 6.0]),
+    ]
+    assert {unit.source for unit in units} == {"s"}
+
+
+def test_thinning_keeps_crops_from_all_over_every_recording() -> None:
+    first, second = frames("a.mp4", [3.0, 0.0, 4.0, 1.0, 2.0]), frames("b.mp4", [1.0, 0.0])
+    kept = spread([*first, *second], 3)
+    assert [(s.origin, s.time) for s in kept] == [
+        ("a.mp4", 0.0), ("a.mp4", 4.0), ("a.mp4", 2.0), ("b.mp4", 1.0), ("b.mp4", 0.0),
+    ]  # fmt: skip

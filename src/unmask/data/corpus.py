@@ -81,6 +81,7 @@ def _sample(row: dict[str, str], folder: Path, table: Path) -> Sample:
         frame=frame,
         time=time,
         box=box,
+        origin=row.get("origin") or "",
     )
 
 

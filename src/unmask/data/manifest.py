@@ -212,6 +212,7 @@ def _sample(root: Path, row: dict[str, Any]) -> Sample:
         frame=row["frame"],
         time=row["time"],
         box=None if None in box else box,
+        origin=row["origin"],
     )
 
 

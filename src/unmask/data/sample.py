@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from unmask.types import BoxXYXY, Landmarks
 
 ORIGINAL = "original"
 """The method of a real face."""
+
+IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".avif"})
+"""How the names of still pictures end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +20,8 @@ class Sample:
 
     `fake` is the label; `split` is train, val, test or empty; `source` the original recording it comes from,
     `identity` the person seen; of a swap, `partner_source` and `partner` are the recording and the person the
-    other half came from. `landmarks` and `box` are in pixels of the crop, `time` in seconds of the recording.
-    What a corpus does not say is empty.
+    other half came from; `origin` is the file that the crop was cut from. `landmarks` and `box` are in pixels
+    of the crop, `time` in seconds of the recording. What a corpus does not say is empty.
     """
 
     path: Path
@@ -36,3 +39,13 @@ class Sample:
     frame: int = 0
     time: float = 0.0
     box: BoxXYXY | None = None
+    origin: str = ""
+
+    @property
+    def recording(self) -> tuple[str, ...]:
+        """What tells the recording that a frame is of from all others: several come from one source where one
+        original was forged more than once, compressed more than once, or tied to others that look alike."""
+        clip = PurePosixPath(self.origin)
+        if clip.suffix.lower() in IMAGES:
+            clip = clip.parent  # a recording that lies there as a folder of frames
+        return (self.dataset, self.method, self.source, str(clip), self.compression)

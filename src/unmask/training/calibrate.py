@@ -66,21 +66,23 @@ class Unit:
 
 
 def units_of(scored: Scored) -> list[Unit]:
-    """The units of scored samples, in a fixed order."""
-    rows: dict[tuple[str, str, str, str], list[tuple[Sample, float]]] = defaultdict(list)
+    """The units of scored samples, in a fixed order, their scores in that of time."""
+    rows: dict[tuple[tuple[str, ...], str], list[tuple[Sample, float]]] = defaultdict(list)
     for sample, logit in zip(scored.samples, scored.logits, strict=True):
         single = sample.path.name if sample.kind == "photo" else ""
-        rows[sample.dataset, sample.method, sample.source, single].append((sample, logit))
+        rows[sample.recording, single].append((sample, logit))
+    for members in rows.values():
+        members.sort(key=lambda member: (member[0].time, member[0].frame))
     return [
         Unit(
             scores=np.array([logit for _, logit in members]),
             fake=members[0][0].fake,
-            method=method,
-            dataset=dataset,
-            source=source,
+            method=members[0][0].method,
+            dataset=members[0][0].dataset,
+            source=members[0][0].source,
             recording=not single,
         )
-        for (dataset, method, source, single), members in sorted(rows.items(), key=lambda item: item[0])
+        for (_, single), members in sorted(rows.items(), key=lambda item: item[0])
     ]
 
 

@@ -389,16 +389,17 @@ def _halve_frozen(network: nn.Module) -> None:
 
 
 def spread(samples: Sequence[Sample], each: int) -> list[Sample]:
-    """Of every recording and method `each` crops, spread evenly over it, in the order given; all for 0.
-    Photos are kept."""
+    """Of every recording `each` crops, spread evenly over its time, in the order given; all for 0. Photos are
+    kept."""
     if not each:
         return list(samples)
-    rows: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    rows: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for row, sample in enumerate(samples):
         if sample.kind != "photo":
-            rows[sample.dataset, sample.source, sample.method].append(row)
+            rows[sample.recording].append(row)
     kept = {row for row, sample in enumerate(samples) if sample.kind == "photo"}
     for places in rows.values():
+        places.sort(key=lambda row: (samples[row].time, samples[row].frame))
         kept |= {places[at] for at in np.linspace(0, len(places) - 1, each).round().astype(int)}
     return [samples[row] for row in sorted(kept)]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from unmask.data.layouts.names import Ties
 from unmask.data.manifest import Row
+from unmask.data.sample import IMAGES as IMAGES
 from unmask.errors import DataError
 from unmask.registry import Registry
 
-IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".avif"})
 VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".gif"})
 
 ASIDE = frozenset({"masks", "mask", "landmarks", "landmark"})
