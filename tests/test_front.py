@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,20 @@ def test_scan_loads_nothing_of_the_lab(photo_path: Path) -> None:
     loaded = modules_after(code)
     assert "onnxruntime" in loaded
     assert not loaded & {"torch", "sklearn", "unmask.training", "unmask.zoo", "unmask.forge", "unmask.data"}
+
+
+def test_a_scan_leaves_nothing_behind_and_tells_nobody(photo_path: Path, tmp_path: Path) -> None:
+    """onnxruntime would keep an identity of the machine and events to send in the user's cache."""
+    homes = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
+    known = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    code = f"""
+import socket, sys
+sys.addaudithook(lambda event, _: event.startswith("socket.") and sys.exit(f"{{event}} was asked for"))
+import unmask
+unmask.scan({str(photo_path)!r})
+"""
+    subprocess.run([sys.executable, "-c", code], env=known | homes, check=True, timeout=60)
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_public_names_are_there() -> None:

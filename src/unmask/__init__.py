@@ -11,9 +11,14 @@ Names are loaded when first used, so that `import unmask` costs next to nothing.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 from unmask.version import __version__
+
+# onnxruntime tells its makers of the machine and its use unless this is set before it is loaded. What is
+# looked at here is nobody else's business, and neither is that it is.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from unmask.api import scan, scan_many

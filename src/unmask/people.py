@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -93,14 +93,17 @@ class Person:
         faces = tuple(_face_report(s, evidence.get(s.frame), detector, band) for s in sightings)
         raws = [s.raw for s in sightings if s.raw is not None]
         probability = detector.probability(raws) if raws else None
+        spans = tuple(_fake_spans([s for s in sightings if s.raw is not None], detector, band))
+        verdict = Verdict.FACE_TOO_SMALL if probability is None else band.verdict(probability)
         return TrackReport(
             id=self.id,
-            verdict=Verdict.FACE_TOO_SMALL if probability is None else band.verdict(probability),
+            # Who is fake for a while is not real, whatever all of it together says.
+            verdict=Verdict.UNSURE if verdict is Verdict.REAL and spans else verdict,
             probability=probability,
             start=sightings[0].time,
             end=sightings[-1].time,
             faces=faces,
-            fake_spans=tuple(_fake_spans([s for s in sightings if s.raw is not None], detector, band)),
+            fake_spans=spans,
         )
 
 
@@ -117,6 +120,27 @@ def deciding(tracks: tuple[TrackReport, ...]) -> TrackReport | None:
     return max(
         (track for track in judged if len(track.judged) >= enough),
         key=lambda track: track.probability or 0.0,
+    )
+
+
+def settled(tracks: tuple[TrackReport, ...]) -> tuple[TrackReport, ...]:
+    """`tracks`, where persons seen too shortly to decide are not called FAKE either."""
+    judged = [track for track in tracks if track.probability is not None]
+    enough = _enough(judged) if judged else 0
+    return tuple(
+        replace(track, verdict=Verdict.UNSURE)
+        if track.verdict is Verdict.FAKE and len(track.judged) < enough
+        else track
+        for track in tracks
+    )
+
+
+def partly_fake(tracks: tuple[TrackReport, ...]) -> TrackReport | None:
+    """The person with the stretch of time that is most likely fake, None where nobody has one."""
+    return max(
+        (track for track in tracks if track.fake_spans),
+        key=lambda track: max(span.probability for span in track.fake_spans),
+        default=None,
     )
 
 

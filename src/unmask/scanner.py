@@ -21,7 +21,15 @@ from unmask.faces import FINDERS, FaceFinder, Use
 from unmask.faces.tracks import Tracker, look_of
 from unmask.media import Counts, Limits, MediaFacts, Sampling, open_media
 from unmask.options import ScanOptions
-from unmask.people import Person, Sighting, deciding, deciding_so_far, glimpsed_fake
+from unmask.people import (
+    Person,
+    Sighting,
+    deciding,
+    deciding_so_far,
+    glimpsed_fake,
+    partly_fake,
+    settled,
+)
 from unmask.types import Coverage, Face, FileFacts, Frame, Partial, Report, TrackReport, Verdict
 from unmask.version import __version__
 
@@ -154,7 +162,8 @@ class Scanner:
                 file=_file_facts(seen.path, seen.facts),
                 coverage=coverage,
             )
-        tracks = tuple(seen.people[i].report(detector, band) for i in sorted(seen.people))
+        tracks = settled(tuple(seen.people[i].report(detector, band) for i in sorted(seen.people)))
+        left_out = coverage.faces_found - coverage.faces_judged - coverage.faces_too_small
         who = deciding(tracks)
         if who is not None and who.probability is not None:
             verdict, hint = band.verdict(who.probability), ""
@@ -167,6 +176,13 @@ class Scanner:
                     f"only {count} of the frames looked at: too few to decide"
                 )
                 hint = "look at more frames with a smaller --stride"
+            elif verdict is Verdict.REAL and (forged := partly_fake(tracks)) is not None:
+                who, verdict = forged, Verdict.UNSURE
+                message = _why(verdict, who, tracks, seen.facts)
+            elif verdict is Verdict.REAL and left_out:
+                verdict = Verdict.UNSURE
+                message = f"{left_out} faces were not judged; the others show no traces of manipulation"
+                hint = f"judge more than {self.options.max_faces} of a frame with --max-faces"
             else:
                 message = _why(verdict, who, tracks, seen.facts)
         elif coverage.faces_too_small:
@@ -309,7 +325,7 @@ class _Looking:
             frames_sampled=self.frames,
             frames_failed=counts.failed,
             frames_with_faces=self.frames_with_faces,
-            faces_found=self.judged + self.too_small,
+            faces_found=self.judged + self.too_small + self.left_out,
             faces_judged=self.judged,
             faces_too_small=self.too_small,
             truncated=counts.truncated,
@@ -377,7 +393,9 @@ def _why(verdict: Verdict, who: TrackReport, tracks: tuple[TrackReport, ...], fa
             said = "cannot be told as a whole, but shows traces of manipulation"
         spans = [f"{span.start:.1f}-{span.end:.1f} s" for span in who.fake_spans[:3]]
         when = " at " + ", ".join(spans) + (" and more" if len(who.fake_spans) > 3 else "")
-    return f"{whom} {said}{when}"
+    unseen = sum(track.probability is None for track in tracks)
+    rest = f"; {unseen} smaller face{'s' * (unseen > 1)} not judged" if unseen else ""
+    return f"{whom} {said}{when}{rest}"
 
 
 def _file_facts(path: Path, facts: MediaFacts) -> FileFacts:

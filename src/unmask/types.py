@@ -159,7 +159,8 @@ class Coverage:
     """What was looked at and what was not, in counts.
 
     `frames_sampled` of `frames_total` (None: not known) were looked at; `frames_failed` should have been but
-    did not decode; `faces_found` splits into judged and too small.
+    did not decode; `faces_found` splits into judged, too small, and those beyond the most that are judged of
+    one frame.
     """
 
     frames_total: int | None = None
