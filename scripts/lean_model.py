@@ -22,6 +22,7 @@ from unmask.data.manifest import read_samples
 from unmask.data.sample import Sample
 from unmask.detector.card import Calibration, ModelCard
 from unmask.detector.model import SHIPPED, Model, load_model
+from unmask.evaluation.held_out import history_of
 from unmask.figures.paired import delong
 from unmask.report.atomic import write
 from unmask.training.ensemble_scores import AS_IS, DEGRADED, ms_per_face, scores_of
@@ -75,7 +76,8 @@ def main() -> None:
         _check(small, val[:: len(val) // SPOT_CHECK][:SPOT_CHECK], raw[AS_IS][:: len(val) // SPOT_CHECK])
         data = both
     network, plan = lean(data, STARTS[chosen.start], start_path(chosen.start))
-    history = sum((load_model(name).history for name in chosen.beside), full.history)
+    seen = full.history + history_of(val, chosen.corpus)
+    history = sum((load_model(name).history for name in chosen.beside), seen)
     path = chosen.models / f"{card.name}.onnx"
     write(path, with_card(network, msgspec.json.encode(card).decode(), card.description, history))
     plan_json = msgspec.json.format(msgspec.json.encode(plan), indent=1)

@@ -17,6 +17,7 @@ import onnx
 
 from unmask.data.manifest import read_samples
 from unmask.detector.model import load_model
+from unmask.evaluation.held_out import history_of
 from unmask.report.atomic import write
 from unmask.training.ensemble_scores import scores_of
 from unmask.training.merge import with_card
@@ -34,9 +35,10 @@ def main() -> None:
     (raw,) = scores_of([model], val, chosen.model.parent / "scores", lambda done, of, line: None)
     card = recalibrated(model.card, val, np.asarray(raw), trained_methods(chosen.corpus), print)
     print(f"aggregation {card.aggregation}, {card.band}")
+    history = model.history + history_of(val, chosen.corpus)
     network, told = onnx.load(chosen.model), msgspec.json.encode(card).decode()
     del network.metadata_props[:]
-    write(chosen.out, with_card(network, told, card.description, model.history))
+    write(chosen.out, with_card(network, told, card.description, history))
 
 
 if __name__ == "__main__":

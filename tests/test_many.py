@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -24,6 +24,26 @@ def misbehave(path: str) -> Report:
     if "hang" in path:
         time.sleep(60)
     return Report(path, Verdict.REAL, 0.1, "fine")
+
+
+class Faulty:
+    """Stands in for a scanner with a fault of ours."""
+
+    def __init__(self, _: ScanOptions) -> None:
+        pass
+
+    def scan(self, path: str, progress: object = None) -> Report:
+        """Fails as nothing should on files so named."""
+        if "fault" in path:
+            raise RuntimeError("oh")
+        if "model" in path:
+            raise ModelError("no detector")
+        return Report(path, Verdict.REAL, 0.1, "fine")
+
+
+def open_faulty(options: ScanOptions) -> None:
+    """Stands in for the start of a worker."""
+    many._scanner = Faulty(options)  # type: ignore[assignment]
 
 
 @pytest.fixture
@@ -95,3 +115,44 @@ def test_wrong_model_is_told_before_any_work() -> None:
 
 def test_no_files_no_reports(options: ScanOptions) -> None:
     assert list(many.scan_many([], options)) == []
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_fault_of_ours_costs_only_the_file_it_happens_on(
+    options: ScanOptions, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(many, "Scanner", Faulty)
+    monkeypatch.setattr(many, "_open_scanner", open_faulty)
+    reports = list(many.scan_many(["a", "fault", "b"], options, workers=workers))
+    assert [report.path for report in reports] == ["a", "fault", "b"]
+    assert [report.verdict for report in reports] == [Verdict.REAL, Verdict.UNREADABLE, Verdict.REAL]
+    assert "RuntimeError: oh" in reports[1].message
+    assert reports[1].hint
+    with pytest.raises(ModelError):
+        list(many.scan_many(["a", "model", "b"], options, workers=workers))
+
+
+def test_a_fault_of_ours_on_a_file_alone_is_raised(
+    options: ScanOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many, "Scanner", Faulty)
+    with pytest.raises(RuntimeError, match="oh"):
+        list(many.scan_many(["fault"], options))
+
+
+@pytest.mark.parametrize(("files", "workers"), [(1, None), (2, 2), (5, 5), (40, 16)])
+def test_there_are_no_more_workers_than_files(
+    options: ScanOptions, monkeypatch: pytest.MonkeyPatch, files: int, workers: int | None
+) -> None:
+    asked: list[int] = []
+
+    def in_processes(waiting: Iterator[str], _: ScanOptions, count: int) -> Iterator[Report]:
+        asked.append(count)
+        return (Report(path, Verdict.REAL, 0.1, "fine") for path in waiting)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    monkeypatch.setattr(many, "Scanner", Faulty)
+    monkeypatch.setattr(many, "_in_processes", in_processes)
+    given = [str(number) for number in range(files)]
+    assert [report.path for report in many.scan_many(given, options)] == given
+    assert asked == ([] if workers is None else [workers])

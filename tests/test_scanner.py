@@ -132,6 +132,15 @@ def test_unknown_model_detector_or_option_is_an_error_with_a_hint(
         unmask.scan(photo_path, stride=0)
 
 
+def test_a_model_file_written_anew_is_opened_anew(photo_path: Path, make_model: Callable[..., Path]) -> None:
+    path = make_model(width=16.0)
+    first = unmask.scan(photo_path, model=path)
+    make_model(width=64.0)
+    second = unmask.scan(photo_path, model=path)
+    assert first.probability != second.probability
+    assert first.models[0].sha256 != second.models[0].sha256
+
+
 def test_folders_are_walked_in_order_without_hidden_files(tmp_path: Path) -> None:
     for name in ("b/2.jpg", "a.jpg", "b/1.jpg", ".hidden", "b/.git/x"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

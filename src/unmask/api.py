@@ -23,7 +23,8 @@ def scan(path: str | Path, **options: Any) -> Report:
     Raises:
         UnmaskError: a model, detector or option that does not exist.
     """
-    return _scanner(options_from(options)).scan(path)
+    checked = options_from(options)
+    return _scanner(checked, tuple(map(_state, checked.model))).scan(path)
 
 
 def scan_many(paths: Iterable[str | Path], *, workers: int | None = None, **options: Any) -> Iterator[Report]:
@@ -60,9 +61,19 @@ def options_from(values: dict[str, Any]) -> ScanOptions:
         raise UnmaskError(f"option out of range: {error}", hint="see `unmask scan --help`") from error
 
 
+def _state(model: str) -> tuple[int, int] | None:
+    """When a model file was last changed and its size; None where there is none, as for shipped models."""
+    try:
+        facts = Path(model).stat()
+    except (OSError, ValueError):
+        return None
+    return facts.st_mtime_ns, facts.st_size
+
+
 @functools.lru_cache(maxsize=2)
-def _scanner(options: ScanOptions) -> Scanner:
+def _scanner(options: ScanOptions, _states: tuple[tuple[int, int] | None, ...]) -> Scanner:
     # Opening networks takes longer than judging a photo; a loop over `scan` should not pay it each time.
+    # `_states` is there to tell a model file that was written anew from the one that is open.
     from unmask.scanner import Scanner
 
     return Scanner(options)

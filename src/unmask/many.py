@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from unmask.errors import UnmaskError
 from unmask.isolated import Lost, isolated
 from unmask.options import ScanOptions
 from unmask.scanner import Progress, Scanner
@@ -28,22 +29,23 @@ def scan_many(
     """One report per path, in the order given, each as soon as it and those before it are done.
 
     `workers` processes share the cores; 0 scans in this process; None takes this process for one file and
-    one worker per core (at most one per file) for more. A file that crashes or hangs its worker gets a
-    report that says so. `progress` is called with the share done of the current file, in this process only.
+    one worker per core (at most one per file) for more. A file that crashes or hangs its worker, or on which
+    a scan fails as it should not, gets a report that says so; a file that is scanned alone in this process
+    raises such a fault. `progress` is called with the share done of the current file, in this process only.
 
     Raises:
         UnmaskError: at the first step, when a model or detector cannot be had.
     """
     options = options or ScanOptions()
     waiting = iter(paths)
-    first = list(itertools.islice(waiting, 2))
-    waiting = itertools.chain(first, waiting)
     cores = os.cpu_count() or 1
-    count = workers if workers is not None else (0 if len(first) < 2 else cores)
+    first = list(itertools.islice(waiting, max(2, cores)))
+    waiting = itertools.chain(first, waiting)
+    count = workers if workers is not None else (0 if len(first) < 2 else min(cores, len(first)))
     scanner = Scanner(options)
     if count == 0:
         for path in waiting:
-            yield scanner.scan(path, progress)
+            yield scanner.scan(path, progress) if len(first) < 2 else _scanned(scanner, path, progress)
         return
     del scanner  # made only so that a wrong model or detector is told before any work
     yield from _in_processes(waiting, options, count)
@@ -91,4 +93,21 @@ def _open_scanner(options: ScanOptions) -> None:
 
 def _scan_one(path: str) -> Report:
     assert _scanner is not None
-    return _scanner.scan(path)
+    return _scanned(_scanner, path)
+
+
+def _scanned(scanner: Scanner, path: str | Path, progress: Progress | None = None) -> Report:
+    """The report on one of several files: a fault of ours must not take the others with it."""
+    try:
+        return scanner.scan(path, progress)
+    except UnmaskError:
+        # Of the models or detectors, so it holds for the others too.
+        raise
+    except Exception as error:
+        return Report(
+            str(path),
+            Verdict.UNREADABLE,
+            None,
+            f"its scan failed ({type(error).__name__}: {error})",
+            hint="scan it alone to see where, and please report it",
+        )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unmask.detector.card import CARD_KEY, parse_card
 from unmask.detector.detector import Detector
-from unmask.detector.model import SHIPPED, load_model
+from unmask.detector.model import JUDGED_ALONE, SHIPPED, load_model
 from unmask.detector.tower import parse_tower
 from unmask.errors import ModelError
 from unmask.faces.centerface import CenterFace
@@ -44,6 +44,13 @@ def test_the_larger_model_says_how_to_get_the_rest(tmp_path: Path, monkeypatch: 
     assert "==" in plan.source.requirement, "a pinned package"
     size = sum(4 * m.wide * m.deep // plan.block + m.wide * m.deep for m in plan.matrices)
     assert size + sum(plain.length for plain in plan.floats) + LARGEST < 120_000_000
+
+
+def test_only_the_model_whose_products_are_rounded_by_batch_judges_crops_one_at_a_time() -> None:
+    found = {
+        name: any(op in (MODELS / f"{name}.onnx").read_bytes() for op in JUDGED_ALONE) for name in SHIPPED
+    }
+    assert found == {"fast": False, "accurate": True}
 
 
 def test_the_larger_model_judges_alike_in_any_batch(photo: NDArray[np.uint8]) -> None:

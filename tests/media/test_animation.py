@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from unmask.errors import UnreadableError
-from unmask.media import Sampling, open_media
+from unmask.media import Sampling, open_media, opener
+from unmask.media.source import Source, read_source
 
 SHADES = [0, 50, 100, 150, 200]
 PLATES = [Image.new("RGB", (40, 30), (shade,) * 3) for shade in SHADES]
@@ -32,6 +34,30 @@ def test_frames_have_their_true_times(extension: str, tmp_path: Path) -> None:
     if extension != "avif":
         assert media.facts.duration_s == pytest.approx(0.75)
         assert media.facts.variable_frame_rate is True
+
+
+def test_a_file_that_vanishes_between_two_looks_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still, moving = tmp_path / "still.png", tmp_path / "moving.gif"
+    PLATES[0].save(still)
+    PLATES[0].save(moving, save_all=True, append_images=PLATES[1:], duration=DURATIONS)
+    media = open_media(moving)
+    moving.rename(tmp_path / "elsewhere.gif")
+    with pytest.raises(UnreadableError, match="can no longer be read") as caught:
+        list(media.frames(Sampling(stride=1)))
+    assert caught.value.hint
+    (tmp_path / "elsewhere.gif").rename(moving)
+
+    def hashed_then_gone(path: Path, *rest: Any) -> Source:
+        source = read_source(path, *rest)
+        path.unlink()
+        return source
+
+    monkeypatch.setattr(opener, "read_source", hashed_then_gone)
+    for path in (still, moving):
+        with pytest.raises(UnreadableError, match="can no longer be read"):
+            open_media(path)
 
 
 def test_partial_gif_frames_are_composed(tmp_path: Path) -> None:

@@ -363,6 +363,17 @@ def test_models_that_cannot_be_combined_are_refused(
     assert not out.exists()
 
 
+def test_a_model_that_is_only_a_part_is_refused_before_any_work(
+    colour_model: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    red, out = colour_model("red", RED), tmp_path / "both.onnx"
+    monkeypatch.setattr(ensemble_module, "scores_of", None)
+    with pytest.raises(ModelError, match="second file") as caught:
+        ensemble([red, "accurate"], tmp_path / "none", out)
+    assert caught.value.hint
+    assert not out.exists()
+
+
 def test_corpora_that_cannot_calibrate_are_refused(
     colour_model: Make, toy: Path, cache: Path, tmp_path: Path
 ) -> None:

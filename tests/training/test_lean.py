@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,10 +108,65 @@ def test_a_tower_is_made_once_when_asked_for_and_never_half(public: Path) -> Non
     assert "unmask models --fetch accurate" in caught.value.hint
     with pytest.raises(ModelError, match="came out wrong"):
         replace(plan, sha256="0" * 64).path("it", fetch=True)
-    assert not list((plan.source.folder).rglob("*tmp*"))
+    assert not files_in(plan.source.folder)
     path = plan.path("it", fetch=True)
     public.unlink()
     assert plan.path("it", fetch=False) == path
+
+
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-1], lambda data: data[:-1] + b"?"])
+def test_a_damaged_tower_is_told_and_made_again_when_asked_for(
+    public: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    _, plan = lean(tuned(public), packaged(public), public)
+    path = plan.path("accurate", fetch=True)
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    with pytest.raises(ModelError, match="damaged") as caught:
+        plan.path("accurate", fetch=False)
+    assert "unmask models --fetch accurate" in caught.value.hint
+    assert plan.path("accurate", fetch=True).read_bytes() == whole
+    assert plan.path("accurate", fetch=False) == path
+
+
+def test_a_tower_is_read_through_once_in_a_process(public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, plan = lean(tuned(public), packaged(public), public)
+    path = plan.path("it", fetch=True)
+    assert plan.path("it", fetch=False) == path
+    monkeypatch.setattr(hashlib, "file_digest", None)
+    assert plan.path("it", fetch=False) == path
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"), [(OSError(28, "No space left on device"), ModelError), (KeyboardInterrupt(), None)]
+)
+def test_a_full_disk_and_ctrl_c_leave_nothing_behind(
+    public: Path, monkeypatch: pytest.MonkeyPatch, problem: BaseException, told: type[ModelError] | None
+) -> None:
+    def fails(_: int) -> None:
+        raise problem
+
+    _, plan = lean(tuned(public), packaged(public), public)
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(told or type(problem), match="No space" if told else None) as caught:
+        plan.path("it", fetch=True)
+    assert not isinstance(caught.value, ModelError) or caught.value.hint
+    assert not files_in(plan.source.folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_a_tower_may_be_read_by_whom_the_umask_lets(public: Path) -> None:
+    _, plan = lean(tuned(public), packaged(public), public)
+    before = os.umask(0o022)
+    try:
+        assert plan.path("it", fetch=True).stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(before)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All files below `folder`."""
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_a_model_of_another_origin_is_refused(public: Path) -> None:

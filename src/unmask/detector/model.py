@@ -19,6 +19,11 @@ from unmask.errors import ModelError
 SHIPPED = ("fast", "accurate")
 """Names of the models inside the package; anything else is a path."""
 
+JUDGED_ALONE = (b"DynamicQuantize", b"MatMulNBits")
+"""Operators by which a crop's score depends on its neighbours in a batch: the first take one range of
+integers for all of them, the last rounds otherwise for several than for one. A face's score must not depend
+on who else is in the picture, so where a file names one of these, crops are judged one at a time."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
@@ -33,9 +38,8 @@ class Model:
 
     def __init__(self, data: bytes, where: str, threads: int, beside: Path | None = None) -> None:
         self.sha256 = hashlib.sha256(data).hexdigest()
-        # Products in integers round otherwise for several crops than for one: a face's score must not
-        # depend on who else is in the picture.
-        self._at_once = None if beside is None else 1
+        # Searched as bytes: names of operators lie in the file as they are, and parsing takes long.
+        self._at_once = 1 if any(name in data for name in JUDGED_ALONE) else None
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4

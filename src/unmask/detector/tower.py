@@ -8,7 +8,6 @@ integers, in the layout in which ONNX Runtime multiplies them (its operator MatM
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.errors import ModelError
-from unmask.packaged import Packaged
+from unmask.packaged import Packaged, holds, kept
 
 NAME = "tower.bin"
 """What models call the file."""
@@ -73,28 +72,26 @@ class Tower:
         """The file in the user's cache; made if need be and asked for.
 
         Raises:
-            ModelError: it is not there and not to be fetched, cannot be fetched, or comes out wrong.
+            ModelError: it is not there or damaged and not to be fetched, cannot be fetched or kept, or comes
+                out wrong.
         """
-        folder = self.source.folder / self.sha256[:16]
-        path = folder / NAME
-        if path.is_file():
+        path = self.source.folder / self.sha256[:16] / NAME
+        if holds(path, self.sha256):
             return path
         if not fetch:
+            damaged = path.exists()
             raise ModelError(
-                f"{what} needs weights that are not on this machine yet",
-                hint=f"fetch them once with `unmask models --fetch {what}`",
+                f"{what} needs weights that are " + ("damaged" if damaged else "not on this machine yet"),
+                hint=f"fetch them {'again' if damaged else 'once'} with `unmask models --fetch {what}`",
             )
         public = np.memmap(self.source.path(f"what {what} stands on"), np.uint8, "r")
         digest = hashlib.sha256()
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as partial:
+        with kept(path, f"what {what} stands on") as file:
             for data in self.bytes_of(public):
                 digest.update(data)
-                partial.write(data)
-        if digest.hexdigest() != self.sha256:
-            Path(partial.name).unlink()
-            raise ModelError(f"the weights of {what} came out wrong", hint="please report it")
-        Path(partial.name).replace(path)
+                file.write(data)
+            if digest.hexdigest() != self.sha256:
+                raise ModelError(f"the weights of {what} came out wrong", hint="please report it")
         return path
 
 

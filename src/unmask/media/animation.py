@@ -11,7 +11,7 @@ from unmask.errors import UnreadableError, UnsupportedError
 from unmask.media.deadline import check_deadline
 from unmask.media.facts import Counts, MediaFacts
 from unmask.media.media import Media
-from unmask.media.picture import bit_depth, exif_orientation, picture_tags
+from unmask.media.picture import bit_depth, exif_orientation, picture_tags, reopened
 from unmask.media.pillow import close_image, damage_translated, open_image
 from unmask.media.pixels import to_rgb
 from unmask.media.prefetch import Prefetch
@@ -43,7 +43,7 @@ class Animation(Media):
         self._orientation = exif_orientation(image, source.name)
         # APNG: a default image that is no part of the animation is Pillow's frame 0.
         self._first = 1 if getattr(image, "default_image", False) else 0
-        with source.path.open("rb") as file:
+        with reopened(source) as file:
             self._timeline = read_timeline(file, kind)
         self._total = self._count(image)
         self._decoded = self._given = self._asked = 0
@@ -98,7 +98,7 @@ class Animation(Media):
         starts = self._starts()
         now = 0.0
         wanted = set(ranks)
-        image = open_image(self._source.path.open("rb"), self._kind, self._source.name)
+        image = open_image(reopened(self._source), self._kind, self._source.name)
         try:
             for rank in range(ranks[-1] + 1):
                 check_deadline(self._deadline, self._source.name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import ExifTags
 
-from unmask.errors import UnsupportedError
+from unmask.errors import UnreadableError, UnsupportedError
 from unmask.media.orientation import EXIF, UPRIGHT, Orientation
 from unmask.media.pillow import damage_translated, open_image
 from unmask.media.sniff import Signature
@@ -31,7 +31,7 @@ def open_picture(source: Source, limits: Limits, kind: Signature, deadline: floa
     from unmask.media.animation import Animation
     from unmask.media.still import Still
 
-    file = source.path.open("rb")
+    file = reopened(source)
     try:
         image = open_image(file, kind, source.name)
         pixels = image.width * image.height
@@ -48,6 +48,20 @@ def open_picture(source: Source, limits: Limits, kind: Signature, deadline: floa
     except BaseException:
         file.close()
         raise
+
+
+def reopened(source: Source) -> BinaryIO:
+    """The file once more; since it was hashed it may have been moved, deleted or forbidden.
+
+    Raises UnreadableError.
+    """
+    try:
+        return source.path.open("rb")
+    except OSError as error:
+        raise UnreadableError(
+            f"{source.name}: can no longer be read ({error.strerror or error})",
+            hint="leave files where they are while they are scanned",
+        ) from error
 
 
 def _is_animated(image: ImageFile) -> bool:

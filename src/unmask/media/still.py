@@ -12,7 +12,7 @@ from unmask.errors import UnreadableError
 from unmask.media.deadline import check_deadline
 from unmask.media.facts import Counts, MediaFacts
 from unmask.media.media import Media
-from unmask.media.picture import bit_depth, exif_orientation, left_to_turn, picture_tags
+from unmask.media.picture import bit_depth, exif_orientation, left_to_turn, picture_tags, reopened
 from unmask.media.pillow import close_image, open_image
 from unmask.media.pixels import to_rgb
 from unmask.media.sniff import Signature
@@ -98,7 +98,7 @@ class Still(Media):
 
     def _take_image(self) -> ImageFile:
         if self._image is None:
-            self._image = self._open(self._source.path.open("rb"))
+            self._image = self._open(reopened(self._source))
         return self._image
 
     def _open(self, file: BinaryIO) -> ImageFile:
@@ -108,7 +108,8 @@ class Still(Media):
         """The rows decoded before the damage. Pillow's switch for this is one for the whole process."""
         if self._kind is Signature.JPEG:
             # Given its end marker, libjpeg paints what it has, the coarse passes of a progressive file too.
-            image = self._open(io.BytesIO(self._source.path.read_bytes() + _JPEG_END))
+            with reopened(self._source) as file:
+                image = self._open(io.BytesIO(file.read() + _JPEG_END))
             try:
                 image.load()
                 return image

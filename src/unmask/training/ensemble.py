@@ -26,7 +26,7 @@ from unmask.training.ensemble_graph import resizes, shared_crop
 from unmask.training.ensemble_scores import AS_IS, DEGRADED, Progress, ms_per_face, scores_of
 from unmask.training.ensemble_search import Trial, subsets, try_all
 from unmask.training.ensemble_vote import Method, Vote, fit_vote
-from unmask.training.merge import Member, merge, with_card
+from unmask.training.merge import Member, merge, refuse_parts_beside, with_card
 from unmask.training.recalibrate import recalibrated, trained_methods
 from unmask.types import Band
 from unmask.version import __version__
@@ -138,7 +138,8 @@ def open_members(models: Sequence[str | Path], out: Path) -> list[Member]:
     """The models, each with a name of its own.
 
     Raises:
-        ModelError: a file is no model, fewer than two are given, one is given twice, or `out` is one of them.
+        ModelError: a file is no model or only a part of one, fewer than two are given, one is given twice,
+            or `out` is one of them.
     """
     if len(models) < 2:
         raise ModelError("an ensemble needs two models at least", hint="give names or .onnx files")
@@ -147,12 +148,14 @@ def open_members(models: Sequence[str | Path], out: Path) -> list[Member]:
         path = Path(given)
         if str(given) not in SHIPPED and path.exists() and out.exists() and out.samefile(path):
             raise ModelError(f"{out} is one of the models to combine", hint="give another file with --out")
+        shipped = resources.files("unmask.detector") / "models" / f"{given}.onnx"
+        source = shipped if str(given) in SHIPPED else path
+        data = source.read_bytes() if source.is_file() else b""
+        refuse_parts_beside(data, str(given))
         model = load_model(given, threads=os.cpu_count() or 1)
         twin = next((m.name for m in members if m.model.sha256 == model.sha256), None)
         if twin:
             raise ModelError(f"{given} is the same model as {twin}", hint="give every model once")
-        shipped = resources.files("unmask.detector") / "models" / f"{given}.onnx"
-        data = shipped.read_bytes() if str(given) in SHIPPED else path.read_bytes()
         taken = {member.name for member in members}
         names = (model.card.name, path.stem, f"{model.card.name}-{model.sha256[:8]}")
         members.append(Member(next(name for name in names if name not in taken), data, model))

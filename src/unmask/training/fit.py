@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
@@ -230,13 +232,15 @@ class Fit:
             draws = Lessons(self.lessons, recipe.distil.views, length, recipe.seed, flip=flip)
         else:
             draws = TrainingDraws(self.train, recipe.crop, recipe.mix, length, recipe.seed, self.source)
-        # Item i is a function of the seed and i alone, so going on is only a matter of where to begin, and
-        # several devices share a batch by taking every n-th item.
+        # Item i is a function of the seed and i alone, so going on is only a matter of where to begin.
+        # Devices take a piece of each batch, in which pairs stay together.
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         if schedule.batch % world:
             raise DataError(f"a batch of {schedule.batch} cannot be shared by {world} devices")
-        rest = Subset(draws, range(self.step * schedule.batch + rank, length, world))
-        yield from load(rest, schedule.batch // world, workers)
+        share = schedule.batch // world
+        begins = range(self.step * schedule.batch + rank * share, length, schedule.batch)
+        rest = Subset(draws, [first + item for first in begins for item in range(share)])
+        yield from load(rest, share, workers)
 
     def _update(self, crops: Tensor, labels: Tensor, *lesson: Tensor) -> tuple[float, float]:
         """One step of learning, with the teacher's logits and features where it has one; gives the loss and
@@ -317,6 +321,10 @@ class Fit:
                 _save(self.average.state_dict(), self.best_weights)
             self._save()
             message = "val  " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        # All devices must end together, and only the first has judged.
+        told = [self.best, self.worse]
+        broadcast_object_list(told)
+        self.best, self.worse = float(told[0]), int(told[1])
         self.accelerator.wait_for_everyone()
         return message
 
@@ -348,8 +356,23 @@ class Fit:
             "optimizer": self.optimizer.state_dict(),
             "pupil": self.pupil.state_dict() if self.pupil else {},
             "teacher": _teacher_of(self.recipe),
+            "run": self._identity(),
         }
         _save(state, self.checkpoint)
+
+    def _identity(self) -> str:
+        """A hash over what must not change in a run: its recipe, but for what is said of it and how quickly
+        it goes, and which pictures are learned from and chosen by."""
+        quick = replace(self.recipe.schedule, compile=False)
+        distil = self.recipe.distil and replace(self.recipe.distil, compile=False)
+        recipe = replace(
+            self.recipe, name="", description="", licence="", limits=(), schedule=quick, distil=distil
+        )
+        digest = hashlib.sha256(repr(recipe).encode())
+        for sample in (*self.train, *self.val):
+            row = f"{sample.path.name}\n{sample.fake}\n{sample.split}\n"
+            digest.update(row.encode(errors="surrogateescape"))
+        return digest.hexdigest()
 
     def _load(self) -> None:
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
@@ -367,6 +390,11 @@ class Fit:
                 f"{self.folder} holds a run of another network or teacher",
                 hint="give another folder with --out",
             ) from error
+        if state.get("run", self._identity()) != self._identity():
+            raise DataError(
+                f"{self.folder} holds a run of another recipe, or with other pictures",
+                hint="give another folder with --out",
+            )
         self.step, self.best, self.worse = int(state["step"]), float(state["best"]), int(state["worse"])
         self.journal.forget_after(self.step)
 

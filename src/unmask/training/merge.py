@@ -92,6 +92,23 @@ def merge(members: Sequence[Member], vote: Vote) -> onnx.ModelProto:
     return merged
 
 
+def refuse_parts_beside(data: bytes, name: str) -> None:
+    """Refuse a model file that is only a part: what is made of it would lack the rest.
+
+    Raises:
+        ModelError: some of its weights lie in another file.
+    """
+    try:
+        stored = onnx.load_from_string(data).graph.initializer
+    except Exception:  # no model at all, which opening it tells better; protobuf's errors share no other base
+        return
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in stored):
+        raise ModelError(
+            f"model {name} keeps weights in a second file, so no other model can be made of it",
+            hint="give models of one file, such as `fast`; a scan takes any as they are: repeat --model",
+        )
+
+
 def with_card(network: onnx.ModelProto, card: str, description: str, history: History | None = None) -> bytes:
     """The model file made of a merged network, a card as JSON, and what the model has seen."""
     model = onnx.ModelProto()

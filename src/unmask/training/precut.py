@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from unmask.data.corpus import Sample
 from unmask.faces.crop import CropSpec, cut
+from unmask.report.atomic import replacing
 from unmask.training.samples import Jitter, read_image
 
 ROOM = 1 / 16
@@ -65,13 +66,12 @@ def _write(
     samples: Sequence[Sample], spec: CropSpec, path: Path, progress: Callable[[int, int], None]
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npy")
     shape = (len(samples), spec.size, spec.size, 3)
-    crops = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
-    with ThreadPoolExecutor() as pool:
-        images = pool.map(lambda s: cut(read_image(s), s.landmarks, spec), samples)
-        for row, crop in enumerate(images):
-            crops[row] = crop
-            progress(row + 1, len(samples))
-    crops.flush()
-    partial.replace(path)
+    with replacing(path) as partial:  # by a name of its own, since several devices may cut at once
+        crops = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+        with ThreadPoolExecutor() as pool:
+            images = pool.map(lambda s: cut(read_image(s), s.landmarks, spec), samples)
+            for row, crop in enumerate(images):
+                crops[row] = crop
+                progress(row + 1, len(samples))
+        crops.flush()

@@ -38,7 +38,7 @@ from unmask.figures.scores import auc
 from unmask.report.atomic import write
 from unmask.training.degrade import degrade
 from unmask.training.ensemble_scores import AS_IS, DEGRADED, STRENGTH, Progress, ms_per_face, scores_of
-from unmask.training.merge import with_card
+from unmask.training.merge import refuse_parts_beside, with_card
 from unmask.training.recalibrate import recalibrated
 from unmask.training.samples import read_image
 
@@ -88,7 +88,8 @@ def quantize(
     of whole layers serve badly, take theirs from each input. Scores are kept in the folder `cache`.
 
     Raises:
-        ModelError: the model cannot be had or holds nothing to quantize, or `out` is the model itself.
+        ModelError: the model cannot be had, is only a part, or holds nothing to quantize, or `out` is the
+            model itself.
         DataError: `corpus` lacks crops to train on or a label in `val`, or the protocol does not let it
             choose.
         UnmaskError: the file cannot be written.
@@ -134,6 +135,7 @@ def _opened(model: str | Path, out: Path) -> tuple[bytes, Model]:
         if path.exists() and out.exists() and out.samefile(path):
             raise ModelError(f"{out} is the model itself", hint="give another file with --out")
         data = path.read_bytes() if path.is_file() else b""
+    refuse_parts_beside(data, str(model))
     return data, load_model(model, threads=os.cpu_count() or 1)
 
 

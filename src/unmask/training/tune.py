@@ -68,7 +68,6 @@ def tune(
     study = optuna.create_study(
         study_name=STUDY,
         storage=f"sqlite:///{(folder / 'study.db').resolve()}",
-        sampler=optuna.samplers.TPESampler(seed=int(document.get("seed", 0)), multivariate=True),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
         direction="maximize",
         load_if_exists=True,
@@ -76,6 +75,10 @@ def tune(
     for stale in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         # Left by a run that was killed: it will not be finished by anyone.
         study.tell(stale.number, state=TrialState.FAIL)
+    # By where it goes on, else it would draw what it drew at first.
+    study.sampler = optuna.samplers.TPESampler(
+        seed=int(document.get("seed", 0)) + len(study.trials), multivariate=True
+    )
     done = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
 
     def objective(trial: optuna.Trial) -> float:
