@@ -71,6 +71,7 @@ def test_picture_without_a_face_gets_a_reason_and_no_number(scanner: Scanner, tm
     Image.new("RGB", (320, 240), (90, 120, 150)).save(tmp_path / "sky.png")
     report = scanner.scan(tmp_path / "sky.png")
     assert report.verdict is Verdict.NO_FACE
+    assert "--stride" not in report.hint  # a picture is looked at whole
     assert report.probability is None
     assert not report.tracks
 

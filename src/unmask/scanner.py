@@ -191,7 +191,8 @@ class Scanner:
             hint = "use a larger copy of the file, or lower --min-face and trust the answer less"
         else:
             verdict, message = Verdict.NO_FACE, "no face was found"
-            hint = "only faces are judged; try another --detector or a smaller --stride if there is one"
+            more = " or a smaller --stride" if seen.facts.kind == "video" else ""
+            hint = f"only faces are judged; try another --detector{more} if there is one"
         return self._report(
             seen.path,
             detector,

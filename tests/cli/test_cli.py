@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,6 +123,49 @@ def test_what_cannot_be_annotated_under_its_name_gets_another_ending(
     assert sorted(path.name for path in out.iterdir()) == ["dark.png", "photo.mp4.png"]
 
 
+def test_what_was_written_is_told_and_what_was_not(
+    run: Callable[..., tuple[int, str, str]], bright: Path, dark: Path, tmp_path: Path
+) -> None:
+    plain, page, still = tmp_path / "plain.png", tmp_path / "one.html", tmp_path / "one.mp4"
+    Image.new("RGB", (200, 200), (90, 90, 90)).save(plain)
+    _, _, err = run(bright, "--html", page, "--annotate", still)
+    assert f"wrote {page}\n" in err
+    assert "a picture cannot be written as .mp4" in err
+    assert f"wrote {still}.png\n" in err
+    _, out, err = run(plain, "--annotate", tmp_path / "none.png", "--json")
+    assert json.loads(out)["verdict"] == "NO_FACE"
+    assert err == f"not written: {tmp_path / 'none.png'} (no face)\n"
+    _, _, err = run(bright, dark, plain, "--annotate", tmp_path / "out")
+    assert f"not written: {tmp_path / 'out' / 'plain.png'} (no face)\n" in err
+    assert f"wrote {tmp_path / 'out'}: 2 files\n" in err
+
+
+def test_what_was_done_before_ctrl_c_is_shown(
+    run: Callable[..., tuple[int, str, str]],
+    bright: Path,
+    dark: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import unmask.many
+
+    real = unmask.many.scan_many
+
+    def stopped(*arguments: object, **values: object) -> Iterator[object]:
+        reports = real(*arguments, **values)  # type: ignore[arg-type]
+        yield next(reports)
+        yield next(reports)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(unmask.many, "scan_many", stopped)
+    code, out, err = run(bright, dark, bright, "--html", tmp_path / "out")
+    assert code == 130
+    assert "2 files: 1 REAL, 1 FAKE" in out
+    assert "stopped: 2 of 3 files" in err
+    pages = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert pages == ["bright.png.html", "dark.png.html", "index.html"]
+
+
 def test_one_file_that_cannot_be_written_costs_only_itself(
     run: Callable[..., tuple[int, str, str]],
     bright: Path,
@@ -204,6 +248,17 @@ def test_every_option_of_a_scan_is_on_the_command_line(capsys: pytest.CaptureFix
         assert "--" + entry.name.replace("_", "-") in text
 
 
+def test_every_exit_code_is_in_the_help_as_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    table = readme.split("## Exit codes of `unmask scan`")[1].split("##")[0]
+    codes = [code for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(", ")]
+    assert len(codes) >= 8
+    with pytest.raises(SystemExit):
+        main(["scan", "--help"])
+    told = " ".join(capsys.readouterr().out.split()).split("Exit codes:")[1].split("Options:")[0]
+    assert all(re.search(rf"\b{code} [a-z]", told) for code in codes)
+
+
 def test_models_lists_and_shows_cards(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["models"])
@@ -211,6 +266,34 @@ def test_models_lists_and_shows_cards(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit):
         main(["models", "fast"])
     assert json.loads(capsys.readouterr().out)["format"] == "unmask-model/1"
+
+
+@pytest.mark.parametrize("fetched", [True, False])
+def test_models_says_whether_all_of_a_model_is_there(
+    fetched: bool,
+    make_model: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from unmask.detector import model
+    from unmask.errors import ModelError
+
+    real, toy = model.load_model, make_model()
+
+    def load(name: str, **values: object) -> model.Model:
+        if name == "accurate" and not fetched:
+            raise ModelError("not on this machine", hint="fetch it")
+        return real(toy)
+
+    monkeypatch.setattr(model, "load_model", load)
+    with pytest.raises(SystemExit):
+        main(["models"])
+    fast, accurate = capsys.readouterr().out.splitlines()
+    assert "fetched" not in fast
+    if fetched:
+        assert "  fetched  " in accurate
+    else:
+        assert "not fetched: unmask models --fetch accurate" in accurate
 
 
 def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -232,7 +315,10 @@ def test_where_the_default_abstains_people_are_told_of_the_larger_model(
     assert not capsys.readouterr().err  # no person is looking
     monkeypatch.setenv("FORCE_COLOR", "1")  # taken for a terminal
     _say_what_may_tell_more([report], ScanOptions())
-    assert "--model accurate may tell more" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert "--model accurate may tell more" in said
+    assert "right and wrong" in said
+    assert "thirty times as long" in said
     _say_what_may_tell_more([replace(report, verdict=Verdict.REAL)], ScanOptions())
     _say_what_may_tell_more([report], ScanOptions(model=("accurate",)))
     assert not capsys.readouterr().err

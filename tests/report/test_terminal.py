@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from tests.report.reports import HOSTILE, image_report, reason_report, video_report
+from tests.report.reports import HOSTILE, face, image_report, reason_report, track, video_report
 
 from unmask.report.names import elide, visible
 from unmask.report.terminal import render
-from unmask.types import Report, Verdict
+from unmask.types import Coverage, Report, Verdict
 
 MANY = [video_report(), video_report("a/" * 100 + "end.mp4"), image_report(), reason_report()]
 
@@ -64,6 +65,38 @@ def test_reason_is_told_with_its_hint(verdict: Verdict) -> None:
         assert str(verdict) in out
         assert "there is nothing to judge" in out
         assert "hint: try another file" in out
+
+
+def test_a_verdict_that_does_not_rest_on_all_there_is_has_a_sign_and_why() -> None:
+    whole = replace(video_report("whole.mp4"), coverage=Coverage(9, 9, 0, 9, 9, 9))
+    cut = replace(whole, path="cut.mp4", coverage=replace(whole.coverage, frames_failed=2, truncated=True))
+    crowd = replace(
+        whole, path="crowd.mp4", coverage=replace(whole.coverage, faces_judged=7, notes=("pixels are odd",))
+    )
+    empty = replace(reason_report(path="empty.mp4"), coverage=Coverage(9, 9, truncated=True))
+    out = shown([whole, cut, crowd, empty, image_report()])
+    table, below = out.split("\n\n")[0].splitlines()[1:], out.split("\n\n", 1)[1]
+    assert [" *" in line for line in table] == [False, True, True, True, True]
+    assert "whole.mp4" not in below
+    for said in (
+        "2 frames were damaged",
+        "The file is not complete",
+        "2 of 9 faces not judged",
+        "Pixels are odd.",
+        "1 of 3 faces not judged: too small.",
+    ):
+        assert said in below
+
+
+def test_change_within_a_video_is_told() -> None:
+    scores = [(n / 3, 0.1 if n < 12 else 0.64) for n in range(24)]
+    person = track(1, [face(time, p) for time, p in scores], 0.45)
+    alone = replace(video_report(), tracks=(person,))
+    said = "P(fake) rises from about 0.10 to 0.64 at 0:04.0"
+    assert said in shown([alone], width=120)
+    both = replace(alone, tracks=(replace(person, id=2), track(1, [face(0.0, 0.1)], 0.1)))
+    assert f"Person 2: {said}" in shown([both], width=120)
+    assert "rises" not in shown([image_report()])
 
 
 def test_elided_name_has_the_width_asked_for() -> None:

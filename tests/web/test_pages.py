@@ -281,7 +281,7 @@ def test_another_threshold_restates_what_is_called_fake(client: TestClient, desk
     scan_id = desk.done(with_points(video_report()))
     page = shown(client, f"/scans/{scan_id}")
     assert "Fewer false alarms (1 %)" in page
-    assert "Fewer misses (10 %)" in page
+    assert "Fewer misses (10 % false alarms)" in page
     assert len(re.findall('type="radio"', page)) == 3
     few = shown(client, f"/scans/{scan_id}/point?point=0")
     assert "Not called fake" in few

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import traceback
@@ -10,6 +11,7 @@ from typing import Any
 
 import click
 
+from unmask.cli.streams import NO_ROOM, ReaderGoneError, broken_pipes_told, flush, give_up
 from unmask.errors import UnmaskError
 from unmask.version import __version__
 
@@ -41,6 +43,14 @@ BROKEN_PIPE = 141
 class Verbs(click.Group):
     """The verbs, each imported from `unmask.cli.<verb>` when it is called."""
 
+    def make_context(self, *arguments: Any, **values: Any) -> click.Context:
+        with broken_pipes_told():
+            return super().make_context(*arguments, **values)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with broken_pipes_told():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
 
@@ -62,13 +72,36 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 2 on errors of use, 130 on Ctrl-C, 70 on a fault of ours, else as the
-    verb says."""
+    """Run the command line and exit: 2 on errors of use or where the output cannot be written, 130 on Ctrl-C,
+    141 where the reader of the output went away, 70 on a fault of ours, else as the verb says."""
     # File names need not be valid in the terminal's encoding; printing them must not fail.
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure:
             reconfigure(errors="backslashreplace")
+    try:
+        code = _run(arguments)
+        flush()
+    except (ReaderGoneError, BrokenPipeError):
+        # The reader has seen enough.
+        code = BROKEN_PIPE
+        give_up()
+    except OSError as error:
+        what = f" {error.filename}" if error.filename else ""
+        with contextlib.suppress(OSError):
+            click.echo(f"error: cannot write{what}: {error.strerror}", err=True)
+            click.echo("hint: make room there, or write elsewhere", err=True)
+        code = USAGE
+        give_up()
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """The exit code.
+
+    Raises:
+        ReaderGoneError, OSError: the output cannot be written.
+    """
     try:
         code = cli.main(arguments, standalone_mode=False)
     except click.exceptions.Exit as exit_:
@@ -79,16 +112,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader has seen enough; Python must not complain while it flushes at the end.
-        sys.stderr.close()
-        code = BROKEN_PIPE
     except UnmaskError as error:
         click.echo(f"error: {error}", err=True)
         code = USAGE
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ReaderGoneError) or (isinstance(error, OSError) and error.errno in NO_ROOM):
+            raise
         # Any other code would be taken for a verdict.
         traceback.print_exc()
         click.echo("error: this is a fault in unmask, not in your files: please report it", err=True)
         code = FAULT
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import resources
+
 import click
 
 
@@ -24,6 +26,13 @@ def command(name: str | None, fetch: bool) -> None:
     for shipped in SHIPPED:
         try:
             card_ = load_model(shipped).card
-            click.echo(f"{shipped}  {card_.version}  {card_.description}")
+            fetched = "fetched  " if stands_on_more(shipped) else ""
+            click.echo(f"{shipped}  {card_.version}  {fetched}{card_.description}")
         except ModelError as error:
-            click.echo(f"{shipped}  {error.hint}")
+            state = f"not fetched: unmask models --fetch {shipped}" if stands_on_more(shipped) else error.hint
+            click.echo(f"{shipped}  {state}")
+
+
+def stands_on_more(shipped: str) -> bool:
+    """Whether the shipped model of that name has a part that lies outside the package."""
+    return (resources.files("unmask.detector") / "models" / f"{shipped}.tower.json").is_file()

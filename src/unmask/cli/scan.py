@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from unmask.cli import INTERRUPTED
 from unmask.cli.fields import from_options, options_of
+from unmask.cli.hints import fitting, no_file
 from unmask.cli.targets import INDEX, Targets
 from unmask.errors import UnmaskError
 from unmask.options import ScanOptions
@@ -22,13 +24,13 @@ STILL_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class NamedPath(click.ParamType):  # type: ignore[type-arg]
-    """A path that is not empty; whether it can be read is the scan's to find out, file by file."""
+    """A path, and no address; whether it can be read is the scan's to find out, file by file."""
 
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        if not str(value):
-            self.fail("an empty path names nothing", param, ctx)
+        if reason := no_file(str(value)):
+            self.fail(reason, param, ctx)
         return Path(value)
 
 
@@ -54,8 +56,8 @@ def command(
     """Judge the faces in images, videos and folders of them.
 
     Exit codes: 0 all files REAL; 1 at least one FAKE; 3 none FAKE but one UNSURE; 4 none FAKE or UNSURE but
-    one without a verdict; 2 wrong use, or a page or video that was asked for could not be written; 130
-    stopped by Ctrl-C.
+    one without a verdict; 2 wrong use, or what was asked for could not be written; 70 a fault in unmask; 130
+    stopped by Ctrl-C; 141 the reader of the output went away.
     """
     from unmask.many import scan_many
     from unmask.scanner import expand
@@ -71,43 +73,37 @@ def command(
         values["evidence"] = 0
         options = from_options(ScanOptions, values)
     reports: list[Report] = []
-    failed = 0
+    stopped = False
+
+    def annotated(report: Report, target: Path) -> Path | None:
+        return _annotate(report, target, in_file) if report.tracks else None
+
     with _progress(len(files), quiet=as_json) as (in_file, file_done):
-        for report in scan_many(files, options, workers=workers, progress=in_file):
-            reports.append(report)
-            page, paper, target = pages.next(), papers.next(), media.next()
-            if page is not None:
-                with _told() as ok:
-                    report.save(page)
-                    pages.written.append((report, page.name))
-                failed += not ok
-            if paper is not None:
-                with _told() as ok:
-                    report.save(paper)
-                failed += not ok
-            if target is not None and report.tracks:
-                with _told() as ok:
-                    _write(report, target, in_file)
-                failed += not ok
-            if as_json:
-                _print_json(report)
-            file_done()
+        try:
+            for report in map(fitting, scan_many(files, options, workers=workers, progress=in_file)):
+                reports.append(report)
+                pages.write(report, Report.save)
+                papers.write(report, Report.save)
+                media.write(report, annotated)
+                if as_json:
+                    _print_json(report)
+                file_done()
+        except KeyboardInterrupt:
+            if not reports:
+                raise
+            stopped = True
     if not as_json:
         _print_table(reports)
         _say_what_may_tell_more(reports, options)
     _write_index(pages)
+    for targets in (pages, papers, media):
+        for line in targets.told():
+            click.echo(line, err=True)
+    if stopped:
+        click.echo(f"stopped: {len(reports)} of {len(files)} files", err=True)
+        return INTERRUPTED
+    failed = pages.failed + papers.failed + media.failed
     return EXIT_NOT_WRITTEN if failed else exit_code(reports)
-
-
-@contextmanager
-def _told() -> Iterator[list[bool]]:
-    """Whether what is done inside went well: the list is empty where it did not, and why is on stderr."""
-    ok = [True]
-    try:
-        yield ok
-    except UnmaskError as error:
-        click.echo(f"not written: {error}", err=True)
-        ok.clear()
 
 
 def exit_code(reports: list[Report]) -> int:
@@ -120,11 +116,13 @@ def exit_code(reports: list[Report]) -> int:
     return EXIT_REAL if verdicts <= {Verdict.REAL} else EXIT_NO_VERDICT
 
 
-def _write(report: Report, target: Path, progress: Callable[[float], None]) -> None:
-    """The annotated media, with an ending that can be written where the input's cannot."""
+def _annotate(report: Report, target: Path, progress: Callable[[float], None]) -> Path:
+    """The path of the annotated media, with an ending that can be written where the target's cannot."""
     from unmask.report.annotate import annotate, writable
 
-    annotate(report.path, report, writable(target, report), progress)
+    path = writable(target, report)
+    annotate(report.path, report, path, progress)
+    return path
 
 
 def _write_index(pages: Targets) -> None:
@@ -134,7 +132,7 @@ def _write_index(pages: Targets) -> None:
     from unmask.report.atomic import write
     from unmask.report.html import render_index
 
-    write(pages.path / INDEX, render_index(pages.written).encode())
+    write(pages.path / INDEX, render_index([(report, page.name) for report, page in pages.written]).encode())
 
 
 def _print_json(report: Report) -> None:
@@ -153,14 +151,15 @@ def _print_table(reports: list[Report]) -> None:
 
 
 def _say_what_may_tell_more(reports: list[Report], options: ScanOptions) -> None:
-    """Where the model that scans by default abstains, the larger one's name; to people alone."""
+    """Where the model that scans by default abstains, the larger one's name and price; to people alone."""
     from rich.console import Console
+
+    from unmask.report import words
 
     unsure = any(report.verdict is Verdict.UNSURE for report in reports)
     console = Console(stderr=True)
     if unsure and options.model == ScanOptions().model and console.is_terminal:
-        hint = "--model accurate may tell more (once: unmask models --fetch accurate)"
-        console.print(hint, style="dim", highlight=False)
+        console.print(words.ACCURATE_MAY_TELL_MORE, style="dim", highlight=False)
 
 
 @contextmanager

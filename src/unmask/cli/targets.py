@@ -1,13 +1,17 @@
-"""Where `unmask scan` writes pages and annotated media: decided, and refused, before anything is scanned."""
+"""Where `unmask scan` writes pages and annotated media: decided, and refused, before anything is scanned; and
+what became of it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from unmask.errors import UnmaskError
 from unmask.types import Report
+
+Save = Callable[[Report, Path], Path | None]
+"""Writes what is to be written of a report to a path. Returns where it is, None where there is nothing."""
 
 INDEX = "index.html"
 
@@ -31,7 +35,9 @@ class Targets:
     ) -> None:
         self.path, self.inputs, self.option, self.appended = path, inputs, option, appended
         self.is_folder = path is not None and (path.is_dir() or len(inputs) > 1 or not path.suffix)
-        self.written: list[tuple[Report, str]] = []
+        self.written: list[tuple[Report, Path]] = []
+        self.failed = 0
+        self._notes: list[str] = []
         self._next = 0
         self._names: list[str] = []
         if path is None:
@@ -47,8 +53,39 @@ class Targets:
             _check_folder(path.parent, option)
         self._refuse_inputs([path / name for name in self._names] if self.is_folder else [path])
 
-    def next(self) -> Path | None:
-        """The target of the next input, None where nothing is wanted."""
+    def write(self, report: Report, save: Save) -> None:
+        """Write what is wanted of the report on the next input, if anything; a failure costs only itself."""
+        from unmask.report import words
+
+        target = self._next_target()
+        if target is None:
+            return
+        try:
+            path = save(report, target)
+        except UnmaskError as error:
+            self.failed += 1
+            self._notes.append(f"not written: {error}")
+            return
+        if path is None:
+            self._notes.append(f"not written: {_shown(target)} ({words.HEADLINE[report.verdict].lower()})")
+            return
+        self.written.append((report, path))
+        if path != target:
+            kind = "a picture" if words.is_image(report.file) else "a video"
+            ending = target.suffix or "a name without ending"
+            self._notes.append(f"named {_shown(Path(path.name))}: {kind} cannot be written as {ending}")
+
+    def told(self) -> Iterator[str]:
+        """What was written and what was not, line by line."""
+        from unmask.report import words
+
+        yield from self._notes
+        if self.path is not None and self.is_folder and self.written:
+            yield f"wrote {_shown(self.path)}: {words.number(len(self.written), 'file')}"
+        elif self.written:
+            yield f"wrote {_shown(self.written[0][1])}"
+
+    def _next_target(self) -> Path | None:
         number, self._next = self._next, self._next + 1
         if self.path is None or not self.is_folder:
             return self.path
@@ -90,6 +127,12 @@ def _names(inputs: Sequence[Path], appended: str) -> list[str]:
         taken.add(name.lower())
         names.append(name)
     return names
+
+
+def _shown(path: Path) -> str:
+    from unmask.report.names import visible
+
+    return visible(str(path))
 
 
 def _check_folder(folder: Path, option: str) -> None:

@@ -24,6 +24,9 @@ NO_JUDGEMENT_STYLE = "bold"
 NARROWEST_NAME = 12
 """Cells: a name elided further could not be told from its neighbours."""
 
+MORE_BELOW = " *"
+"""Behind a verdict in the table: below it stands what was not looked at or not judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Name:
@@ -62,7 +65,10 @@ class _Writer:
 
 
 def table(reports: Sequence[Report], *, ascii_only: bool = False) -> RenderableType:
-    """One row per report: file, verdict, P(fake), people, frames looked at, time the scan took."""
+    """One row per report: file, verdict, P(fake), people, frames looked at, time the scan took.
+
+    A verdict that does not rest on all there is has `MORE_BELOW` behind it.
+    """
     writer = _Writer(ascii_only)
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     grid.add_column("File")  # the only one that yields when room is short
@@ -72,7 +78,7 @@ def table(reports: Sequence[Report], *, ascii_only: bool = False) -> RenderableT
     for report in reports:
         grid.add_row(
             writer.name(report.path),
-            writer.verdict(report.verdict),
+            writer.verdict(report.verdict).append(MORE_BELOW if words.missed(report.coverage) else ""),
             writer.probability(report.probability, report.band),
             str(len(report.tracks)) if report.tracks else "-",
             _frames(report),
@@ -82,7 +88,8 @@ def table(reports: Sequence[Report], *, ascii_only: bool = False) -> RenderableT
 
 
 def render(reports: Sequence[Report], console: Console) -> None:
-    """Print the table, then why where there is no judgement; of a single report, its full account."""
+    """Print the table, then why there is no judgement and what was missed; of a single report, its full
+    account."""
     ascii_ = console.options.ascii_only
     writer = _Writer(ascii_)
     if len(reports) == 1:
@@ -92,12 +99,15 @@ def render(reports: Sequence[Report], console: Console) -> None:
     if not reports:
         return
     console.print(table(reports, ascii_only=ascii_))
-    reasons = [report for report in reports if not report.verdict.is_judgement]
-    if reasons:
+    told = [r for r in reports if not r.verdict.is_judgement or words.missed(r.coverage)]
+    if told:
         console.print()
-    for report in reasons:
+    for report in told:
         console.print(writer.name(report.path))
-        console.print(Padding(_reason(report, writer), (0, 0, 0, 2)))
+        if not report.verdict.is_judgement:
+            console.print(Padding(_reason(report, writer), (0, 0, 0, 2)))
+        if missed := words.missed(report.coverage):
+            console.print(Padding(_lines([f"* {line}" for line in missed], writer), (0, 0, 0, 2)))
     console.print()
     console.print(writer.text(_tally(reports), "dim"))
 
@@ -113,6 +123,9 @@ def _account(report: Report, writer: _Writer) -> Iterator[RenderableType]:
     if any(track.judged for track in report.tracks):
         yield Text()
         yield _people(report, writer)
+    if changes := words.changes(report):
+        yield Text()
+        yield _lines(changes, writer)
     yield Text()
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)

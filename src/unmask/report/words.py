@@ -95,6 +95,12 @@ HEATMAP: Final = (
 )
 """How to read the coloured faces."""
 
+ACCURATE_MAY_TELL_MORE: Final = (
+    "--model accurate may tell more: it dares more verdicts, right and wrong, and takes about thirty times "
+    "as long (once: unmask models --fetch accurate)"
+)
+"""The price of the larger model, where the one that scans by default abstains."""
+
 UNITS: Final = ("bytes", "kB", "MB", "GB")
 """Powers of 1000 of a byte."""
 
@@ -173,6 +179,14 @@ def change(found: Change) -> str:
     )
 
 
+def changes(report: Report) -> tuple[str, ...]:
+    """Where P(fake) changes for good, a sentence for each person of whom that can be told."""
+    told = [(track, found) for track in report.tracks if (found := change_of(track)) is not None]
+    if len(report.tracks) == 1:
+        return tuple(change(found) for _, found in told)
+    return tuple(f"{person(track)}: {change(found)}" for track, found in told)
+
+
 def band(limits: Band) -> tuple[str, ...]:
     """Where the verdicts begin, and how often they were wrong where it was measured."""
     return (
@@ -192,13 +206,16 @@ def coverage(counts: Coverage, file: FileFacts | None) -> tuple[str, ...]:
     """What was looked at and what was not, sentence by sentence."""
     if counts.frames_sampled == counts.frames_failed == 0:
         return ("Nothing was looked at.", *counts.notes)
-    lines = [_frames(counts, is_image(file)), _faces(counts)]
-    if counts.frames_failed:
-        verb = "was" if counts.frames_failed == 1 else "were"
-        lines.append(f"{number(counts.frames_failed, 'frame')} {verb} damaged and could not be looked at.")
-    if counts.truncated:
-        lines.append("The file is not complete: it ends before it says it does.")
-    return (*lines, *counts.notes)
+    return (_frames(counts, is_image(file)), _faces(counts), *_damage(counts), *counts.notes)
+
+
+def missed(counts: Coverage) -> tuple[str, ...]:
+    """What a verdict does not rest on though the file has it, sentence by sentence."""
+    found, small = counts.faces_found, counts.faces_too_small
+    beyond = found - counts.faces_judged - small
+    reasons = ((small, "too small"), (beyond, "beyond what is judged of one frame"))
+    faces = (f"{count:,} of {number(found, 'face')} not judged: {why}." for count, why in reasons if count)
+    return (*_damage(counts), *faces, *map(sentence, counts.notes))
 
 
 def is_image(file: FileFacts | None) -> bool:
@@ -306,6 +323,14 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _damage(counts: Coverage) -> tuple[str, ...]:
+    failed, verb = counts.frames_failed, "was" if counts.frames_failed == 1 else "were"
+    return (
+        *((f"{number(failed, 'frame')} {verb} damaged and could not be looked at.",) if failed else ()),
+        *(("The file is not complete: it ends before it says it does.",) if counts.truncated else ()),
+    )
+
+
 def _frames(counts: Coverage, image: bool) -> str:
     sampled, total = counts.frames_sampled, counts.frames_total
     if image or total == 1:
@@ -338,4 +363,6 @@ def _faces(counts: Coverage) -> str:
     )
     judged = "all judged" if counts.faces_judged == found else f"{counts.faces_judged:,} judged"
     too_small = f", {small:,} too small to judge" if small else ""
-    return f"{number(found, 'face')} found{where}: {judged}{too_small}."
+    beyond = found - counts.faces_judged - small
+    left_out = f", {beyond:,} beyond what is judged of one frame" if beyond else ""
+    return f"{number(found, 'face')} found{where}: {judged}{too_small}{left_out}."

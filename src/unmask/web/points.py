@@ -83,8 +83,10 @@ def restated(report: Report, value: str, most: int) -> Restated | None:
 
 
 def _label(point: OperatingPoint, calibrated: float) -> str:
-    which = "Fewer false alarms" if point.threshold > calibrated else "Fewer misses"
-    return f"{which} ({words.share(_rounded(point.false_alarm_rate))})"
+    alarms = words.share(_rounded(point.false_alarm_rate))
+    if point.threshold > calibrated:
+        return f"Fewer false alarms ({alarms})"
+    return f"Fewer misses ({alarms} false alarms)"
 
 
 def _of_many(rate: float) -> str:
