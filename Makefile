@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+MODELS = src/unmask/detector/models
 BIN = $(VENV)/bin
 # One exact torch: a CPU build is enough here, and an open range may bring gigabytes of GPU libraries.
 TORCH = torch==2.13.0
@@ -37,6 +38,12 @@ model: $(VENV)/.dev
 	@echo "next, with the SHA-256 of runs/accurate-first/best.pt in recipes/fast.yaml and recipes/accurate.yaml:"
 	@echo "$(BIN)/unmask train recipes/fast.yaml --corpus runs/train.parquet"
 	@echo "$(BIN)/unmask train recipes/accurate.yaml --corpus runs/train.parquet"
+	@echo "then, as MODEL_CARD.md says, on all of val:"
+	@echo "$(BIN)/python scripts/flagship_data.py runs/all.parquet runs/full.parquet --rotation 4"
+	@echo "$(BIN)/python scripts/recalibrate.py runs/fast/fast.onnx runs/full.parquet $(MODELS)/fast.onnx"
+	@echo "$(BIN)/unmask quantize fast --on runs/full.parquet --out runs/fast-int8.onnx"
+	@echo "$(BIN)/python scripts/lean_model.py runs/accurate/accurate.onnx clip_vit_b16/clip runs/full.parquet" \
+		"$(MODELS) --beside runs/fast-int8.onnx"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
