@@ -37,7 +37,6 @@ def main() -> None:
     print(f"aggregation {card.aggregation}, {card.band}")
     history = model.history + history_of(val, chosen.corpus)
     network, told = onnx.load(chosen.model), msgspec.json.encode(card).decode()
-    del network.metadata_props[:]
     write(chosen.out, with_card(network, told, card.description, history))
 
 

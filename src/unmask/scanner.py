@@ -181,7 +181,8 @@ class Scanner:
                 message = _why(verdict, who, tracks, seen.facts)
             elif verdict is Verdict.REAL and left_out:
                 verdict = Verdict.UNSURE
-                message = f"{left_out} faces were not judged; the others show no traces of manipulation"
+                faces = "1 face was" if left_out == 1 else f"{left_out} faces were"
+                message = f"{faces} not judged; the others show no traces of manipulation"
                 hint = f"judge more than {self.options.max_faces} of a frame with --max-faces"
             else:
                 message = _why(verdict, who, tracks, seen.facts)

@@ -1,16 +1,13 @@
-"""Hints that fit the input, and what is no file at all."""
+"""What is no file at all."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from tests.report.reports import reason_report
 
 from unmask.cli import main
-from unmask.cli.hints import fitting, no_file
-from unmask.types import Verdict
+from unmask.cli.hints import no_file
 
 
 @pytest.mark.parametrize(
@@ -37,16 +34,3 @@ def test_files_with_odd_names_are_files(tmp_path: Path, monkeypatch: pytest.Monk
     Path("https:/a.png").touch()
     for name in ("-", "https://a.png", "a:b.png", "C://a.png", "a-b.mp4"):
         assert not no_file(name), name
-
-
-def test_a_folder_that_may_not_be_entered_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = reason_report(Verdict.UNSUPPORTED, str(tmp_path))
-    assert fitting(report) == report
-
-    def refused(path: str) -> None:
-        raise PermissionError(13, "Permission denied", path)
-
-    monkeypatch.setattr(os, "scandir", refused)
-    told = fitting(report)
-    assert (told.verdict, "Permission denied" in told.message) == (Verdict.UNREADABLE, True)
-    assert "may read the folder" in told.hint

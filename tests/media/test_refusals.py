@@ -164,3 +164,13 @@ def test_heic_names_the_package_it_needs(tmp_path: Path) -> None:
         path = tmp_path / "photo.heic"
         path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
         assert "pillow-heif" in refusal(path, UnsupportedError)
+
+
+def test_a_folder_that_may_not_be_entered_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "a directory" in refusal(tmp_path, UnsupportedError)
+
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refused)
+    assert "Permission denied" in refusal(tmp_path, UnreadableError)

@@ -225,7 +225,7 @@ def test_a_stopped_pupil_goes_on_to_the_same_weights(samples: list[Sample], tmp_
     assert recipe.distil is not None
     company = replace(recipe.distil, beside=(OwnStart("other.onnx", "1" * 64),))
     for other in (None, company):
-        with pytest.raises(DataError, match="or teacher"):
+        with pytest.raises(DataError, match="another recipe"):
             Fit(replace(recipe, distil=other), samples, tmp_path / "stopped")
     for ours, theirs in zip(
         again.average.state_dict().values(), straight.average.state_dict().values(), strict=True

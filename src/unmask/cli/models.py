@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import click
 
 
@@ -14,7 +12,7 @@ def command(name: str | None, fetch: bool) -> None:
     """List the shipped models, or print the card of a model (by name or path) as JSON."""
     import msgspec
 
-    from unmask.detector.model import SHIPPED, load_model
+    from unmask.detector.model import SHIPPED, load_model, plan_of
     from unmask.errors import ModelError
 
     if fetch and name is None:
@@ -26,13 +24,8 @@ def command(name: str | None, fetch: bool) -> None:
     for shipped in SHIPPED:
         try:
             card_ = load_model(shipped).card
-            fetched = "fetched  " if stands_on_more(shipped) else ""
+            fetched = "fetched  " if plan_of(shipped) else ""
             click.echo(f"{shipped}  {card_.version}  {fetched}{card_.description}")
         except ModelError as error:
-            state = f"not fetched: unmask models --fetch {shipped}" if stands_on_more(shipped) else error.hint
+            state = f"not fetched: unmask models --fetch {shipped}" if plan_of(shipped) else error.hint
             click.echo(f"{shipped}  {state}")
-
-
-def stands_on_more(shipped: str) -> bool:
-    """Whether the shipped model of that name has a part that lies outside the package."""
-    return (resources.files("unmask.detector") / "models" / f"{shipped}.tower.json").is_file()

@@ -11,7 +11,7 @@ import click
 
 from unmask.cli import INTERRUPTED
 from unmask.cli.fields import from_options, options_of
-from unmask.cli.hints import fitting, no_file
+from unmask.cli.hints import no_file
 from unmask.cli.targets import INDEX, Targets
 from unmask.errors import UnmaskError
 from unmask.options import ScanOptions
@@ -80,7 +80,7 @@ def command(
 
     with _progress(len(files), quiet=as_json) as (in_file, file_done):
         try:
-            for report in map(fitting, scan_many(files, options, workers=workers, progress=in_file)):
+            for report in scan_many(files, options, workers=workers, progress=in_file):
                 reports.append(report)
                 pages.write(report, Report.save)
                 papers.write(report, Report.save)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,12 @@ class Model:
         return Scores(results[0].astype(np.float64), evidence)
 
 
+def plan_of(name: str) -> Traversable | None:
+    """What the shipped model of that name stands on outside the package, as JSON; None where it is whole."""
+    plan = resources.files("unmask.detector") / "models" / f"{name}.tower.json"
+    return plan if name in SHIPPED and plan.is_file() else None
+
+
 def load_model(name: str | Path, *, threads: int = 1, fetch: bool = False) -> Model:
     """The shipped model of that name, or the model file at that path. What a shipped model stands on is
     fetched if asked for.
@@ -90,11 +97,9 @@ def load_model(name: str | Path, *, threads: int = 1, fetch: bool = False) -> Mo
             missing.
     """
     shipped = str(name) in SHIPPED
-    models = resources.files("unmask.detector") / "models"
-    path = models / f"{name}.onnx" if shipped else Path(name)
-    plan = models / f"{name}.tower.json"
-    beside = None
-    if shipped and plan.is_file():
+    path = resources.files("unmask.detector") / "models" / f"{name}.onnx" if shipped else Path(name)
+    plan, beside = plan_of(str(name)), None
+    if plan is not None:
         beside = parse_tower(plan.read_bytes()).path(str(name), fetch=fetch).parent
     try:
         data = path.read_bytes()

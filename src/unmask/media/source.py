@@ -56,7 +56,10 @@ def read_source(path: str | os.PathLike[str], limits: Limits, deadline: float | 
     name = repr(str(place)) if "\0" in str(place) else printable_path(place)
     try:
         # A pipe without a writer would block an ordinary open: look before touching.
-        _refuse_irregular(place.stat(), name)
+        facts = place.stat()
+        if stat.S_ISDIR(facts.st_mode):
+            os.scandir(place).close()  # what may not be entered is handed on in place of its files
+        _refuse_irregular(facts, name)
         with open(place, "rb", opener=_open_without_waiting) as file:
             facts = os.fstat(file.fileno())
             _refuse_irregular(facts, name)
@@ -72,7 +75,7 @@ def read_source(path: str | os.PathLike[str], limits: Limits, deadline: float | 
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableError(
-            f"{name}: cannot be read ({reason})", hint="check the path and that you may read the file"
+            f"{name}: cannot be read ({reason})", hint="check the path and that you may read it"
         ) from error
     if size == 0:
         raise UnreadableError(f"{name}: the file is empty", hint="copy or download it again")

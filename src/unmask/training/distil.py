@@ -164,11 +164,6 @@ def size_of_features(network: str) -> int:
     return int(getattr(NETWORKS[network].make, "described_features", 0))
 
 
-def teachers_of(distil: Distil) -> tuple[str, ...]:
-    """The SHA-256 of each that has a say, the teacher's weights first."""
-    return tuple(start.sha256.lower() for start in (distil.weights, *distil.beside))
-
-
 def room_for(distil: Distil, size: int) -> int:
     """Bytes that the lessons take, of crops of `size` pixels."""
     return distil.views * (3 * size * size + 2 * size_of_features(distil.network) + 8)
@@ -292,7 +287,8 @@ def _teacher(distil: Distil, size: int) -> nn.Module:
 def _name(distil: Distil, draws: TrainingDraws) -> str:
     """What the views and the teacher's word on them depend on."""
     names = hashlib.sha256(repr((draws.spec, draws.mix, draws.seed)).encode())
-    names.update(f"{distil.network} {' '.join(teachers_of(distil))}\n".encode())
+    teachers = " ".join(start.sha256.lower() for start in (distil.weights, *distil.beside))
+    names.update(f"{distil.network} {teachers}\n".encode())
     for sample in draws.samples:
         names.update(repr(replace(sample, path=Path(sample.path.name), split="")).encode())
     return names.hexdigest()[:16]

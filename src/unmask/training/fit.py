@@ -21,7 +21,7 @@ from torch.utils.data import Subset
 from unmask.data.corpus import Sample
 from unmask.errors import DataError
 from unmask.figures.scores import auc, macro_auc
-from unmask.training.distil import Lessons, Pupil, size_of_features, teachers_of
+from unmask.training.distil import Lessons, Pupil, size_of_features
 from unmask.training.journal import Journal
 from unmask.training.optimise import Penalty, Sharpness, make_optimizer, pace
 from unmask.training.recipe import Recipe
@@ -355,7 +355,6 @@ class Fit:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "pupil": self.pupil.state_dict() if self.pupil else {},
-            "teacher": _teacher_of(self.recipe),
             "run": self._identity(),
         }
         _save(state, self.checkpoint)
@@ -376,31 +375,18 @@ class Fit:
 
     def _load(self) -> None:
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        ours, pupil = _teacher_of(self.recipe), state.get("pupil")
-        try:
-            if state.get("teacher", ours if pupil else "") != ours:
-                raise KeyError("teacher")
-            self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
-            self.average.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            if self.pupil:
-                self.pupil.load_state_dict(pupil)
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise DataError(
-                f"{self.folder} holds a run of another network or teacher",
-                hint="give another folder with --out",
-            ) from error
-        if state.get("run", self._identity()) != self._identity():
+        if state.get("run") != self._identity():
             raise DataError(
                 f"{self.folder} holds a run of another recipe, or with other pictures",
                 hint="give another folder with --out",
             )
+        self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.pupil:
+            self.pupil.load_state_dict(state["pupil"])
         self.step, self.best, self.worse = int(state["step"]), float(state["best"]), int(state["worse"])
         self.journal.forget_after(self.step)
-
-
-def _teacher_of(recipe: Recipe) -> str:
-    return " ".join(teachers_of(recipe.distil)) if recipe.distil else ""
 
 
 def goes_on(recipe: Recipe) -> bool:

@@ -110,9 +110,11 @@ def refuse_parts_beside(data: bytes, name: str) -> None:
 
 
 def with_card(network: onnx.ModelProto, card: str, description: str, history: History | None = None) -> bytes:
-    """The model file made of a merged network, a card as JSON, and what the model has seen."""
+    """The model file made of a network, a card as JSON, and what the model has seen, in place of those that
+    the network came with."""
     model = onnx.ModelProto()
     model.CopyFrom(network)
+    del model.metadata_props[:]
     entry = model.metadata_props.add()
     entry.key, entry.value = CARD_KEY, card
     if history is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from unmask.data.layouts.names import Ties
 from unmask.data.manifest import Row
-from unmask.data.sample import IMAGES as IMAGES
+from unmask.data.sample import IMAGES
 from unmask.errors import DataError
 from unmask.registry import Registry
 
