@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -48,13 +49,19 @@ def _alone(forge: Callable[[Image, Landmarks, np.random.Generator], Forged]) -> 
     return lambda image, landmarks, rng, _donor: forge(image, landmarks, rng)
 
 
-def _swap(image: Image, landmarks: Landmarks, rng: np.random.Generator, donor: Donor | None) -> Forged:
+def _swap(
+    image: Image, landmarks: Landmarks, rng: np.random.Generator, donor: Donor | None, *, drawn: bool = False
+) -> Forged:
     # Where nobody else is in the corpus, half of a swap is still there: the blend.
-    return self_blend(image, landmarks, rng) if donor is None else swap(image, landmarks, rng, donor)
+    if donor is None:
+        return self_blend(image, landmarks, rng)
+    return swap(image, landmarks, rng, donor, drawn=drawn)
 
 
 KINDS.register("self_blend")(Kind(_alone(self_blend), "nobody", look_twin))
 KINDS.register("swap")(Kind(_swap, "another", look_twin))
 KINDS.register("parts")(Kind(parts, "anybody", parts_twin))
+KINDS.register("drawn_swap")(Kind(partial(_swap, drawn=True), "another", decoder_twin))
+KINDS.register("drawn_parts")(Kind(partial(parts, drawn=True), "anybody", decoder_twin))
 KINDS.register("decoder")(Kind(_alone(decoder), "nobody", decoder_twin))
 KINDS.register("recompress")(Kind(_alone(recompress), "nobody", treated_twin))

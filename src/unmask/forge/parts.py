@@ -12,6 +12,7 @@ import numpy as np
 from unmask.faces.crop import FaceFrame, face_frame
 from unmask.forge.blend import BLENDS, alpha
 from unmask.forge.colour import match
+from unmask.forge.decoder import draw_anew, draw_traces
 from unmask.forge.forged import Donor, Forged, Image
 from unmask.forge.look import move
 from unmask.forge.mask import OUTLINES, soft_mask
@@ -52,16 +53,24 @@ LEAST_GHOST, MOST_GHOST = 0.3, 0.6
 """Share of the moved copy; at a half both are seen alike."""
 
 
-def parts(image: Image, landmarks: Landmarks, rng: np.random.Generator, donor: Donor | None = None) -> Forged:
+def parts(
+    image: Image,
+    landmarks: Landmarks,
+    rng: np.random.Generator,
+    donor: Donor | None = None,
+    *,
+    drawn: bool = False,
+) -> Forged:
     """`image` with one part of its face forged, RGB uint8 (H, W, 3) like it.
 
-    The part is the donor's where there is one, or the face's own, stretched, or a blend with itself.
-    `landmarks` are in pixels of `image`, which is left as it is; outside the mask nothing changes. The same
-    `rng` state gives the same result.
+    The part is the donor's where there is one, or the face's own, stretched, or a blend with itself. With
+    `drawn` it is no blend with itself, and has a decoder's traces before it is blended in. `landmarks` are in
+    pixels of `image`, which is left as it is; outside the mask nothing changes. The same `rng` state gives
+    the same result.
     """
     frame = face_frame(landmarks)
     way = str(rng.choice(list(WAYS), p=list(WAYS.values())))
-    if way == "ghost":
+    if way == "ghost" and not drawn:
         return _ghost(image, frame, landmarks, rng, donor)
     name = str(rng.choice(list(PARTS), p=[part.share for part in PARTS.values()]))
     mask = soft_mask(image.shape[:2], frame, landmarks, name, rng, RATIOS)
@@ -80,8 +89,12 @@ def parts(image: Image, landmarks: Landmarks, rng: np.random.Generator, donor: D
             other = sharpen(other, frame.face_size, rng)
         if rng.random() < 0.4:
             other = tone(other, frame.face_size, rng)
+    traces = draw_traces(rng) if drawn else ()
+    if drawn:
+        other = draw_anew(other, landmarks, frame, traces, rng)
     blending = str(rng.choice(list(BLENDS), p=(0.5, 0.3, 0.2)))
-    return Forged(BLENDS[blending](image, other, mask), mask, ("parts", name, way, colour, blending))
+    words = ("drawn_parts" if drawn else "parts", name, way, colour, blending, *traces)
+    return Forged(BLENDS[blending](image, other, mask), mask, words)
 
 
 def _ghost(

@@ -11,6 +11,7 @@ import numpy as np
 from unmask.faces.crop import face_frame
 from unmask.forge.blend import BLENDS
 from unmask.forge.colour import match
+from unmask.forge.decoder import draw_anew, draw_traces
 from unmask.forge.forged import Donor, Forged, Image
 from unmask.forge.mask import soft_mask
 from unmask.forge.mesh import fit_face
@@ -33,11 +34,14 @@ SHARPENED = 0.2
 """Share that is sharpened after it was enlarged, as restoration networks do."""
 
 
-def swap(image: Image, landmarks: Landmarks, rng: np.random.Generator, donor: Donor) -> Forged:
+def swap(
+    image: Image, landmarks: Landmarks, rng: np.random.Generator, donor: Donor, *, drawn: bool = False
+) -> Forged:
     """`image` with the donor's face in the place of its own, RGB uint8 (H, W, 3) like it.
 
-    `landmarks` are in pixels of `image`, which is left as it is; outside the mask nothing changes. The same
-    `rng` state gives the same result.
+    With `drawn` the donor's face has a decoder's traces before it is coloured and blended in. `landmarks` are
+    in pixels of `image`, which is left as it is; outside the mask nothing changes. The same `rng` state gives
+    the same result.
     """
     frame = face_frame(landmarks)
     outline, colour, blending = (
@@ -51,5 +55,9 @@ def swap(image: Image, landmarks: Landmarks, rng: np.random.Generator, donor: Do
     mask = mask * cover
     if rng.random() < SHARPENED:
         other = sharpen(other, frame.face_size, rng)
+    traces = draw_traces(rng) if drawn else ()
+    if drawn:
+        other = draw_anew(other, landmarks, frame, traces, rng)
     other = match(image, other, mask, colour)
-    return Forged(BLENDS[blending](image, other, mask), mask, ("swap", outline, colour, blending))
+    words = ("drawn_swap" if drawn else "swap", outline, colour, blending, *traces)
+    return Forged(BLENDS[blending](image, other, mask), mask, words)
