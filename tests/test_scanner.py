@@ -50,6 +50,12 @@ def test_video_is_sampled_at_every_nth_frame_with_true_times(scanner: Scanner, v
     assert sum(face.evidence is not None for face in track.faces) == 4
 
 
+def test_a_report_tells_the_options_in_words(scanner: Scanner, photo_path: Path) -> None:
+    told = dict(scanner.scan(photo_path).options)
+    assert (told["frames"], told["stride"]) == ("not given", "10")
+    assert told["model"] == scanner.options.model[0]
+
+
 def test_same_file_gives_the_same_report(scanner: Scanner, video_path: Path) -> None:
     first, again = (dataclasses.replace(scanner.scan(video_path), seconds=0, scanned="") for _ in range(2))
     assert first == again

@@ -219,7 +219,7 @@ class Scanner:
         coverage: Coverage | None = None,
         tracks: tuple[TrackReport, ...] = (),
     ) -> Report:
-        options = tuple((f.name, str(getattr(self.options, f.name))) for f in fields(self.options))
+        options = tuple((f.name, _told(getattr(self.options, f.name))) for f in fields(self.options))
         return Report(
             path=str(path),
             verdict=verdict,
@@ -368,6 +368,13 @@ def expand(paths: Sequence[str | Path]) -> Iterator[Path]:
             yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
         # Folders that may not be entered are handed on as if they were files, and reported as unreadable.
         yield from (Path(error.filename) for error in closed)
+
+
+def _told(value: object) -> str:
+    """An option's value as a report tells it."""
+    if value is None:
+        return "not given"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _sampling(options: ScanOptions, facts: MediaFacts) -> Sampling:
