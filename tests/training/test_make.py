@@ -299,6 +299,32 @@ def test_the_weights_it_started_from_are_kept_in_part(toy: tuple[Path, Path], tm
         raw(0.25)
 
 
+def test_the_mean_with_the_weights_of_other_runs_is_exported(toy: tuple[Path, Path], tmp_path: Path) -> None:
+    soup, weights = [], []
+    for seed in (5, 6):
+        recipe_path = tmp_path / f"other{seed}.yaml"
+        recipe_path.write_bytes(msgspec.yaml.encode(changed(msgspec.yaml.decode(RECIPE), {"seed": seed})))
+        model = make(recipe_path, toy[1], tmp_path / f"other{seed}", say=lambda _line: None)
+        path = tmp_path / f"other{seed}" / "best.pt"
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        soup.append({"file": str(path), "sha256": digest, "model": str(model)})
+        weights.append(torch.load(path))
+    recipe_path = tmp_path / "both.yaml"
+    recipe_path.write_bytes(msgspec.yaml.encode(changed(msgspec.yaml.decode(RECIPE), {"soup": soup})))
+    model = load_model(make(recipe_path, toy[1], tmp_path / "both", say=lambda _line: None))
+    assert model.history.complete
+    own, mean = torch.load(tmp_path / "both" / "best.pt"), torch.load(tmp_path / "both" / "kept.pt")
+    for name, value in mean.items():
+        if value.is_floating_point():
+            expected = (own[name] + weights[0][name] + weights[1][name]) / 3
+            assert torch.allclose(value, expected, atol=1e-5), name
+    # Gone on with on the same folder: the training is the same, its outcome another.
+    recipe_path.write_bytes(msgspec.yaml.encode(changed(msgspec.yaml.decode(RECIPE), {"soup": soup[:1]})))
+    make(recipe_path, toy[1], tmp_path / "both", say=lambda _line: None)
+    again = torch.load(tmp_path / "both" / "kept.pt")
+    assert any(not torch.equal(again[name], value) for name, value in mean.items())
+
+
 def test_what_is_frozen_stays_as_published_and_the_average_follows_the_rest(
     toy: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

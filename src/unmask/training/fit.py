@@ -360,12 +360,18 @@ class Fit:
         _save(state, self.checkpoint)
 
     def _identity(self) -> str:
-        """A hash over what must not change in a run: its recipe, but for what is said of it and how quickly
-        it goes, and which pictures are learned from and chosen by."""
-        quick = replace(self.recipe.schedule, compile=False)
-        distil = self.recipe.distil and replace(self.recipe.distil, compile=False)
+        """A hash over what must not change in a run: its recipe, but for what is said of it, how quickly it
+        goes and what its outcome is averaged with, and which pictures are learned from and chosen by."""
         recipe = replace(
-            self.recipe, name="", description="", licence="", limits=(), schedule=quick, distil=distil
+            self.recipe,
+            name="",
+            description="",
+            licence="",
+            limits=(),
+            keep=0.0,
+            soup=(),
+            schedule=replace(self.recipe.schedule, compile=False),
+            distil=self.recipe.distil and replace(self.recipe.distil, compile=False),
         )
         digest = hashlib.sha256(repr(recipe).encode())
         for sample in (*self.train, *self.val):

@@ -131,8 +131,7 @@ def prepare(
         say(f"cutting {len(samples)} crops once")
         source = Precut(samples, recipe.crop, folder.parent / "crops")
     fit = Fit(recipe, samples, folder, source=source, accelerator=accelerator)
-    if recipe.keep:
-        _whole_start(fit.average, recipe)  # to know by now whether they can be kept
+    _others(fit.average, recipe)  # to know by now whether they can be had
     if recipe.distil and not fit.finished:
         _prepare_lessons(fit, recipe.distil, say, progress, workers)
     fakes = sum(s.fake for s in fit.train)
@@ -153,6 +152,7 @@ def _models_before(recipe: Recipe) -> list[Path | None]:
     given: list[Path | str] = []
     if isinstance(recipe.start, OwnStart):
         given.append(own_path(recipe.start) if goes_on(recipe) else recipe.start.model)
+    given += [start.model for start in recipe.soup]
     if recipe.distil:
         given += [recipe.distil.weights.model, *(own_path(start) for start in recipe.distil.beside)]
     return [Path(model) if model else None for model in given]
@@ -206,8 +206,8 @@ def _finish(
     recipe = fit.recipe
     fit.average.load_state_dict(torch.load(fit.best_weights, map_location="cpu", weights_only=True))
     fit.average.to("cpu")
-    if recipe.keep:
-        _keep(fit.average, recipe)
+    if recipe.keep or recipe.soup:
+        _blend(fit.average, recipe)
         torch.save(fit.average.state_dict(), fit.folder / KEPT)
     judged = _Judged(
         score(fit.average, fit.val, recipe, 0.0, workers=0 if fit.source else workers, source=fit.source),
@@ -263,30 +263,40 @@ def _finish(
 
 
 @torch.no_grad()
-def _keep(network: nn.Module, recipe: Recipe) -> None:
-    """Move all weights towards those that the recipe starts from, by the share it keeps of them."""
-    before = _whole_start(network, recipe)
-    for name, value in network.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(before[name].to(value.dtype), recipe.keep)
+def _blend(network: nn.Module, recipe: Recipe) -> None:
+    """Move all weights towards those that the recipe starts from, by the share it keeps of them, and then to
+    the mean with those in its soup."""
+    others = _others(network, recipe)
+    shares = [recipe.keep] * bool(recipe.keep) + [1 / (2 + place) for place in range(len(recipe.soup))]
+    for share, other in zip(shares, others, strict=True):
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(other[name].to(value.dtype), share)
 
 
-def _whole_start(network: nn.Module, recipe: Recipe) -> dict[str, torch.Tensor]:
-    """The weights that the recipe starts from and keeps in part.
+def _others(network: nn.Module, recipe: Recipe) -> list[dict[str, torch.Tensor]]:
+    """The weights that the recipe starts from, if it keeps some of them, and those in its soup.
 
     Raises:
         DataError: they are none that can be kept.
         ModelError: they cannot be had, or are not all of the network's.
     """
-    if not isinstance(recipe.start, OwnStart) or goes_on(recipe):
-        raise DataError("only weights from a file of them can be kept in part", hint="set keep to 0")
-    before = load_own(network, recipe.start)
+    named = list(recipe.soup)
+    if recipe.keep:
+        if not isinstance(recipe.start, OwnStart) or goes_on(recipe):
+            raise DataError("only weights from a file of them can be kept in part", hint="set keep to 0")
+        named.insert(0, recipe.start)
+    return [_whole(network, start) for start in named]
+
+
+def _whole(network: nn.Module, start: OwnStart) -> dict[str, torch.Tensor]:
+    weights = load_own(network, start)
     for name, value in network.state_dict().items():
-        if name not in before or before[name].shape != value.shape:
+        if name not in weights or weights[name].shape != value.shape:
             raise ModelError(
-                f"{recipe.start.file} lacks {name}", hint="only all weights of a network can be kept in part"
+                f"{start.file} lacks {name}", hint="only all weights of a network can be averaged"
             )
-    return before
+    return weights
 
 
 def _card(fit: Fit, judged: _Judged, recipe_sha256: str, say: Callable[[str], None]) -> ModelCard:

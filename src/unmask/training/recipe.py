@@ -100,7 +100,9 @@ class Recipe:
     but for the last steps, a share `whole` of all: a network that never saw a whole picture is off by a
     little where it does (Li et al., FLIP, CVPR 2023). `keep` is the share of the weights it started from in
     those that are exported: between the two lies what does better elsewhere than either (Wortsman et al.,
-    Robust fine-tuning of zero-shot models, CVPR 2022).
+    Robust fine-tuning of zero-shot models, CVPR 2022). `soup` are whole weights of other runs of the same
+    network from the same beginning; what is exported is the plain mean of theirs and these (Wortsman et al.,
+    Model soups, ICML 2022).
     """
 
     name: str
@@ -113,6 +115,7 @@ class Recipe:
     patch_dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     whole: Share = 0.0
     keep: Share = 0.0
+    soup: tuple[OwnStart, ...] = ()
     seed: int = 0
     crop: CropSpec = field(default_factory=CropSpec)
     mix: Mix = field(default_factory=Mix)
