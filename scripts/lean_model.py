@@ -3,14 +3,15 @@
     python scripts/lean_model.py accurate.onnx clip_vit_b16/clip train.parquet MODELS --beside fast-int8.onnx
 
 MODELS is `src/unmask/detector/models`. Calibrated anew on `val`, since its matrices are in integers there.
-With `--beside` the file also holds other models, and says the mean of all calibrated log-odds.
+With `--beside` the file also holds other models, and says the mean of all calibrated log-odds; those that
+stand on the same public network share it.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from unmask.data.manifest import read_samples
 from unmask.data.sample import Sample
 from unmask.detector.card import Calibration, ModelCard
 from unmask.detector.model import SHIPPED, Model, load_model
+from unmask.errors import ModelError
 from unmask.evaluation.held_out import history_of
 from unmask.figures.paired import delong
 from unmask.report.atomic import write
@@ -29,6 +31,7 @@ from unmask.training.ensemble_scores import AS_IS, DEGRADED, ms_per_face, scores
 from unmask.training.ensemble_vote import Method, Vote
 from unmask.training.lean import lean
 from unmask.training.merge import Member, merge, with_card
+from unmask.training.quantize import seen
 from unmask.training.recalibrate import recalibrated, trained_methods
 from unmask.training.samples import STILL, FromDisk, read_image
 from unmask.zoo.starts import STARTS, start_path
@@ -37,7 +40,21 @@ SPOT_CHECK = 16
 """Crops on which the file must say what its parts say."""
 
 ROUNDING = 0.02
-"""How far it may be off, in log-odds: integers are rounded by batch."""
+"""How far it may be off, in log-odds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A model as it was trained: its bytes, the same opened, and what is judged by in its place: in integers
+    where it stands on the public network, else itself."""
+
+    data: bytes
+    full: Model
+    judged: Model
+
+    @property
+    def leaned(self) -> bool:
+        return self.judged is not self.full
 
 
 def main() -> None:
@@ -49,50 +66,59 @@ def main() -> None:
     options.add_argument("--beside", nargs="*", default=[], help="models whose log-odds are averaged with it")
     options.add_argument("--each", type=int, default=8, help="compare with floats on every Nth crop")
     chosen = options.parse_args()
-    full = load_model(chosen.model, threads=2)
-    data = chosen.model.read_bytes()
-    small, beside = _lean(data, full, chosen.start)
-    val = tuple(sample for sample in read_samples(chosen.corpus) if sample.split == "val")
+    samples = read_samples(chosen.corpus)
+    val = tuple(sample for sample in samples if sample.split == "val")
+    train = [sample for sample in samples if sample.split == "train"]
     folder, trained = chosen.model.parent / "scores", trained_methods(chosen.corpus)
-    (raw,) = scores_of([small], val, folder, lambda done, of, line: None)
-    card = recalibrated(full.card, val, raw, trained, print)
-    _compare(full, small, val[:: chosen.each], folder)
-    if chosen.beside:
-        others = [load_model(name, threads=2) for name in chosen.beside]
-        paths = [_path(name) for name in chosen.beside]
-        vote = Vote(Method.WEIGHTED, (1 / (1 + len(others)),) * (1 + len(others)))
-        full.card = card
-        members = [
-            Member(model.card.name, content, model)
-            for model, content in zip([full, *others], [data, *(p.read_bytes() for p in paths)], strict=True)
-        ]
-        all_raw = [raw, *scores_of(others, val, folder, lambda done, of, line: None)]
+    spec = load_model(chosen.model).card.crop
+    crops = seen(train, spec)
+    models = [_given(path, chosen.start, crops) for path in map(_path, [chosen.model, *chosen.beside])]
+    all_raw = scores_of([model.judged for model in models], val, folder, lambda done, of, line: None)
+    for model, raw in zip(models, all_raw, strict=True):
+        if model.leaned:
+            print(f"{model.full.card.name} in integers")
+            model.full.card = recalibrated(model.full.card, val, raw, trained, print)
+            _compare(model, val[:: chosen.each], folder)
+    data, card = models[0].data, models[0].full.card
+    if len(models) > 1:
+        vote = Vote(Method.WEIGHTED, (1 / len(models),) * len(models))
+        members = [Member(model.full.card.name, model.data, model.full) for model in models]
         logits = np.stack([m.logits(r) for m, r in zip(members, all_raw, strict=True)], axis=2)
         raw = vote.log_odds(logits.reshape(-1, len(members))).reshape(2, -1)
-        blank = _of_all(card, others, vote)
-        both = with_card(merge(members, vote), msgspec.json.encode(blank).decode(), blank.description)
+        blank = _of_all(card, [model.full for model in models[1:]])
+        data = with_card(merge(members, vote), msgspec.json.encode(blank).decode(), blank.description)
         card = recalibrated(blank, val, raw, trained, print)
-        small, beside = _lean(both, full, chosen.start)
-        _check(small, val[:: len(val) // SPOT_CHECK][:SPOT_CHECK], raw[AS_IS][:: len(val) // SPOT_CHECK])
-        data = both
-    network, plan = lean(data, STARTS[chosen.start], start_path(chosen.start))
-    seen = full.history + history_of(val, chosen.corpus)
-    history = sum((load_model(name).history for name in chosen.beside), seen)
+        rows = slice(None, None, len(val) // SPOT_CHECK)
+        small, _ = _lean(data, blank, chosen.start, crops)
+        _check(small, val[rows][:SPOT_CHECK], raw[AS_IS][rows])
+    network, plan = lean(data, STARTS[chosen.start], start_path(chosen.start), crops)
+    history = sum((model.full.history for model in models), history_of(val, chosen.corpus))
     path = chosen.models / f"{card.name}.onnx"
     write(path, with_card(network, msgspec.json.encode(card).decode(), card.description, history))
     plan_json = msgspec.json.format(msgspec.json.encode(plan), indent=1)
     write(chosen.models / f"{card.name}.tower.json", plan_json + b"\n")
+    beside = plan.path(card.name, fetch=True)
+    print(f"{(path.stat().st_size + beside.stat().st_size) / 1e6:.1f} MB with what it stands on")
     for threads in (1, 2):
-        model = Model(path.read_bytes(), card.name, threads, beside)
+        model = Model(path.read_bytes(), card.name, threads, beside.parent)
         print(f"{ms_per_face(model):.0f} ms a face on {threads} threads")
 
 
-def _lean(data: bytes, full: Model, start: str) -> tuple[Model, Path]:
-    """The network in `data` as it will be shipped, with the card of `full`, and where its other part lies."""
-    network, plan = lean(data, STARTS[start], start_path(start))
-    beside = plan.path(full.card.name, fetch=True).parent
-    blank = with_card(network, msgspec.json.encode(full.card).decode(), full.card.description)
-    return Model(blank, full.card.name, 2, beside), beside
+def _given(path: Path, start: str, crops: Sequence[NDArray[np.uint8]]) -> Given:
+    data, full = path.read_bytes(), load_model(path, threads=2)
+    try:
+        judged, _ = _lean(data, full.card, start, crops)
+    except ModelError:  # it stands on nothing else
+        judged = full
+    return Given(data, full, judged)
+
+
+def _lean(data: bytes, card: ModelCard, start: str, crops: Sequence[NDArray[np.uint8]]) -> tuple[Model, Path]:
+    """The network in `data` as it will be shipped, with that card, and where its other part lies."""
+    network, plan = lean(data, STARTS[start], start_path(start), crops)
+    beside = plan.path(card.name, fetch=True).parent
+    blank = with_card(network, msgspec.json.encode(card).decode(), card.description)
+    return Model(blank, card.name, 2, beside), beside
 
 
 def _path(name: str) -> Path:
@@ -101,7 +127,7 @@ def _path(name: str) -> Path:
     return Path(name)
 
 
-def _of_all(card: ModelCard, others: Sequence[Model], vote: Vote) -> ModelCard:
+def _of_all(card: ModelCard, others: Sequence[Model]) -> ModelCard:
     """`card` as that of the file with the others in it, but for what is measured."""
     names = ", ".join(f"`{other.card.name}` ({other.card.architecture})" for other in others)
     return replace(
@@ -114,8 +140,8 @@ def _of_all(card: ModelCard, others: Sequence[Model], vote: Vote) -> ModelCard:
     )
 
 
-def _compare(full: Model, small: Model, part: tuple[Sample, ...], folder: Path) -> None:
-    integers, floats = scores_of([small, full], part, folder, lambda done, of, line: None)
+def _compare(model: Given, part: tuple[Sample, ...], folder: Path) -> None:
+    integers, floats = scores_of([model.judged, model.full], part, folder, lambda done, of, line: None)
     fake, sources = np.array([s.fake for s in part]), [s.source or str(s.path) for s in part]
     for row, name in ((AS_IS, "val"), (DEGRADED, "val, degraded")):
         gap = delong(fake, integers[row], floats[row], sources).auc

@@ -14,16 +14,20 @@ from numpy.typing import NDArray
 
 from unmask.detector.card import CARD_KEY, ModelCard, parse_card
 from unmask.detector.history import HISTORY_KEY, History, parse_history
+from unmask.detector.overflow import overflows
 from unmask.detector.tower import parse_tower
 from unmask.errors import ModelError
 
 SHIPPED = ("fast", "accurate")
 """Names of the models inside the package; anything else is a path."""
 
-JUDGED_ALONE = (b"DynamicQuantize", b"MatMulNBits")
-"""Operators by which a crop's score depends on its neighbours in a batch: the first take one range of
-integers for all of them, the last rounds otherwise for several than for one. A face's score must not depend
-on who else is in the picture, so where a file names one of these, crops are judged one at a time."""
+JUDGED_ALONE = (b"DynamicQuantize",)
+"""Operators by which a crop's score depends on its neighbours in a batch: all share one range of integers. A
+face's score must not depend on who else is in the picture, so where a file names one of these, crops are
+judged one at a time."""
+
+IN_INTEGERS = b"QuantizeLinear"
+"""In the names of operators by which a network comes to integers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +50,8 @@ class Model:
         options.log_severity_level = 4
         # Spinning threads would take the cores that the video decoder needs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if IN_INTEGERS in data and overflows():
+            options.add_session_config_entry("session.x64quantprecision", "1")
         if beside is not None:
             options.add_session_config_entry(
                 "session.model_external_initializers_file_folder_path", str(beside)

@@ -1,8 +1,8 @@
 """The large matrices of a model that stands on a public network: made from a public file, kept out of ours.
 
 Where only LayerNorms and a head were tuned, all else is the public network's own. A shipped model then is a
-small file, and this file beside it, made once on the user's machine from a pinned package: matrices in 8-bit
-integers, in the layout in which ONNX Runtime multiplies them (its operator MatMulNBits).
+small file, and this file beside it, made once on the user's machine from a pinned package: its matrices in
+8-bit integers with a scale for each column, and its tables of floats.
 """
 
 from __future__ import annotations
@@ -22,24 +22,10 @@ from unmask.packaged import Packaged, holds, kept
 NAME = "tower.bin"
 """What models call the file."""
 
-MIDDLE = 128
-"""What is added to signed integers: the operator takes unsigned ones, and this for zero."""
-
 
 @dataclass(frozen=True, slots=True)
-class Matrix:
-    """Where a matrix (K, N) lies in the public file, in bytes from its start: int8 values row by row, and for
-    each of the N columns a float32 scale."""
-
-    deep: int
-    wide: int
-    values: int
-    scales: int
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """`length` bytes of the public file that are taken as they are."""
+class Piece:
+    """`length` bytes of the public file from `start` on."""
 
     start: int
     length: int
@@ -47,26 +33,16 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Tower:
-    """How to make the file: from what, which matrices and then which floats, columns in blocks of `block`
-    values, and the SHA-256 of the outcome."""
+    """How to make the file: which pieces of what follow one another, and the SHA-256 of the outcome."""
 
     source: Packaged
-    block: int
-    matrices: tuple[Matrix, ...]
-    floats: tuple[Plain, ...]
+    pieces: tuple[Piece, ...]
     sha256: str = ""
 
     def bytes_of(self, public: NDArray[np.uint8]) -> Iterator[bytes]:
-        """The parts of the file one after the other; of a matrix its integers (N, K / block, block) and
-        scales (N · K / block)."""
-        for matrix in self.matrices:
-            deep, wide, blocks = matrix.deep, matrix.wide, matrix.deep // self.block
-            values = public[matrix.values : matrix.values + deep * wide].view(np.int8).reshape(deep, wide)
-            scales = public[matrix.scales : matrix.scales + 4 * wide].tobytes()
-            yield (np.ascontiguousarray(values.T).astype(np.int16) + MIDDLE).astype(np.uint8).tobytes()
-            yield np.repeat(np.frombuffer(scales, "<f4"), blocks).tobytes()
-        for plain in self.floats:
-            yield public[plain.start : plain.start + plain.length].tobytes()
+        """The pieces one after the other."""
+        for piece in self.pieces:
+            yield public[piece.start : piece.start + piece.length].tobytes()
 
     def path(self, what: str, *, fetch: bool) -> Path:
         """The file in the user's cache; made if need be and asked for.

@@ -43,7 +43,8 @@ from unmask.training.recalibrate import recalibrated
 from unmask.training.samples import read_image
 
 RANGES_FROM = 64
-"""Training crops from which ranges of activations are read; every activation of each is held in memory."""
+"""Training crops from which ranges of activations are read. Where whole layers have ranges, every activation
+of each is held in memory."""
 
 PERCENTILE = 99.99
 """Rarer activations are clipped."""
@@ -105,7 +106,7 @@ def quantize(
         )
     guard([] if protocol is None else [protocol], root, [*train, *val], corpus, say)
     out.parent.mkdir(parents=True, exist_ok=True)
-    network = _in_integers(data, _drawn(train, before.card.crop, seed))
+    network = _in_integers(data, seen(train, before.card.crop, seed))
     description = f"{before.card.description} In 8-bit integers."
     card = replace(before.card, name=out.stem, description=description)
     blank = with_card(network, msgspec.json.encode(card).decode(), description)
@@ -139,8 +140,8 @@ def _opened(model: str | Path, out: Path) -> tuple[bytes, Model]:
     return data, load_model(model, threads=os.cpu_count() or 1)
 
 
-def _drawn(train: Sequence[Sample], spec: CropSpec, seed: int) -> list[NDArray[np.uint8]]:
-    """Degraded crops of the training split."""
+def seen(train: Sequence[Sample], spec: CropSpec, seed: int = 0) -> list[NDArray[np.uint8]]:
+    """`RANGES_FROM` degraded crops of the training split, by which ranges are set."""
     random = np.random.default_rng(seed)
     chosen = random.permutation(len(train))[:RANGES_FROM]
     return [
