@@ -33,7 +33,7 @@ from unmask.types import Frame
 
 
 def test_every_kind_says_what_its_five_severities_are() -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "robustness.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[3] / "docs" / "robustness.md").read_text(encoding="utf-8")
     for kind in DEGRADATIONS:
         degradation = DEGRADATIONS[kind]
         assert len(degradation.levels) == len(SEVERITIES)
