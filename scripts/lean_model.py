@@ -69,10 +69,14 @@ def main() -> None:
     samples = read_samples(chosen.corpus)
     val = tuple(sample for sample in samples if sample.split == "val")
     train = [sample for sample in samples if sample.split == "train"]
+    if not train:
+        raise SystemExit(f"{chosen.corpus} has no crops to train on, by which ranges are set")
     folder, trained = chosen.model.parent / "scores", trained_methods(chosen.corpus)
     spec = load_model(chosen.model).card.crop
     crops = seen(train, spec)
     models = [_given(path, chosen.start, crops) for path in map(_path, [chosen.model, *chosen.beside])]
+    if not models[0].leaned:
+        raise SystemExit(f"{chosen.model} does not stand on {chosen.start}")
     all_raw = scores_of([model.judged for model in models], val, folder, lambda done, of, line: None)
     for model, raw in zip(models, all_raw, strict=True):
         if model.leaned:
@@ -92,7 +96,7 @@ def main() -> None:
         small, _ = _lean(data, blank, chosen.start, crops)
         _check(small, val[rows][:SPOT_CHECK], raw[AS_IS][rows])
     network, plan = lean(data, STARTS[chosen.start], start_path(chosen.start), crops)
-    history = sum((model.full.history for model in models), history_of(val, chosen.corpus))
+    history = sum((model.full.history for model in models), history_of([*train, *val], chosen.corpus))
     path = chosen.models / f"{card.name}.onnx"
     write(path, with_card(network, msgspec.json.encode(card).decode(), card.description, history))
     plan_json = msgspec.json.format(msgspec.json.encode(plan), indent=1)
@@ -107,9 +111,10 @@ def main() -> None:
 def _given(path: Path, start: str, crops: Sequence[NDArray[np.uint8]]) -> Given:
     data, full = path.read_bytes(), load_model(path, threads=2)
     try:
-        judged, _ = _lean(data, full.card, start, crops)
+        lean(data, STARTS[start], start_path(start), crops[:1])
     except ModelError:  # it stands on nothing else
-        judged = full
+        return Given(data, full, full)
+    judged, _ = _lean(data, full.card, start, crops)
     return Given(data, full, judged)
 
 

@@ -10,8 +10,9 @@ import onnxruntime as ort
 import pytest
 from onnx import numpy_helper
 
-from unmask.detector import overflow
+from unmask.detector import model, overflow
 from unmask.detector.overflow import MOST, overflows
+from unmask.errors import ModelError
 
 
 def test_the_file_is_one_product_of_bytes_with_the_largest_signed_ones() -> None:
@@ -37,3 +38,24 @@ def test_sums_that_come_out_wrong_are_noticed(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(overflow.ort, "InferenceSession", Saturating)
     assert overflows.__wrapped__()
+
+
+@pytest.mark.parametrize("answer", [False, True])
+def test_a_model_in_integers_asks_for_slower_sums_where_they_overflow(
+    answer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[ort.SessionOptions] = []
+
+    def refuses(_data: bytes, options: ort.SessionOptions, **_: object) -> None:
+        asked.append(options)
+        raise RuntimeError
+
+    monkeypatch.setattr(model, "overflows", lambda: answer)
+    monkeypatch.setattr(model.ort, "InferenceSession", refuses)
+    with pytest.raises(ModelError):
+        model.Model(b"... DynamicQuantizeLinear ...", "it", 1)
+    try:
+        said = asked[0].get_session_config_entry("session.x64quantprecision")
+    except RuntimeError:  # it was not set
+        said = ""
+    assert said == ("1" if answer else "")

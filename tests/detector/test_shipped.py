@@ -15,6 +15,7 @@ from unmask.detector import model
 from unmask.detector.card import CARD_KEY, parse_card
 from unmask.detector.detector import Detector
 from unmask.detector.model import JUDGED_ALONE, SHIPPED, load_model
+from unmask.detector.overflow import overflows
 from unmask.detector.tower import parse_tower
 from unmask.errors import ModelError
 from unmask.faces.centerface import CenterFace
@@ -70,6 +71,8 @@ def test_the_larger_model_judges_alike_in_any_batch(photo: NDArray[np.uint8]) ->
 def test_the_larger_model_says_the_same_by_the_sums_of_older_processors(
     photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if overflows():
+        pytest.skip("this processor is such a one")
     crops = np.ascontiguousarray(photo[None, :224, :224])
     said = []
     for overflow in (False, True):

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.forge.faces import another, cut_from, hard_faces
 
+from unmask.forge.decoder import GRIDS, TEXTURES
 from unmask.forge.forged import Donor, Forged
 from unmask.forge.kinds import KINDS
 from unmask.forge.retouch import RETOUCHES, retouch
@@ -143,3 +144,18 @@ def test_retouching_changes_a_picture_and_is_seeded(name: str, photo: NDArray[np
                 assert np.array_equal(done, retouch(image, marks, np.random.default_rng(seed))[0])
         assert np.array_equal(image, before)
     assert found
+
+
+@pytest.mark.parametrize("kind", ["drawn_swap", "drawn_parts"])
+def test_what_a_decoder_drew_says_which_traces_it_left_and_is_no_ghost(
+    kind: str, photo: NDArray[np.uint8]
+) -> None:
+    for seed in range(DRAWS):
+        done = made(kind, photo, seed).done
+        assert "ghost" not in done
+        assert set(done) & {*TEXTURES, *GRIDS} - {"none"}
+
+
+def test_a_drawn_swap_without_a_donor_is_the_own_face_drawn_anew(photo: NDArray[np.uint8]) -> None:
+    image, marks = hard_faces(photo)["usual"]
+    assert KINDS["drawn_swap"].make(image, marks, np.random.default_rng(1), None).done[0] == "decoder"

@@ -23,11 +23,12 @@ from unmask.faces.crop import CropSpec, cut
 from unmask.options import ScanOptions
 from unmask.scanner import Scanner
 from unmask.training.fit import Fit, Scored, score
-from unmask.training.make import make, prepare
+from unmask.training.make import _blend, make, prepare
 from unmask.training.recipe import parse_recipe, read_recipe
 from unmask.training.result import read_result
 from unmask.training.samples import normalise
 from unmask.training.tune import changed, tune
+from unmask.zoo.build import build
 from unmask.zoo.network import NETWORKS
 
 MARKS = ((82.6, 71.1), (126.5, 74.0), (102.7, 94.5), (82.9, 111.8), (120.8, 113.9))
@@ -323,6 +324,26 @@ def test_the_mean_with_the_weights_of_other_runs_is_exported(toy: tuple[Path, Pa
     make(recipe_path, toy[1], tmp_path / "both", say=lambda _line: None)
     again = torch.load(tmp_path / "both" / "kept.pt")
     assert any(not torch.equal(again[name], value) for name, value in mean.items())
+    make(toy[0], toy[1], tmp_path / "both", say=lambda _line: None)
+    assert not (tmp_path / "both" / "kept.pt").exists(), "best.pt is what is exported now"
+
+
+def test_what_is_kept_comes_before_the_soup(tmp_path: Path) -> None:
+    network, named = build("lenet", size=64), []
+    for number, value in enumerate((2.0, 6.0)):
+        state = {name: torch.full_like(weights, value) for name, weights in network.state_dict().items()}
+        torch.save(state, tmp_path / f"{number}.pt")
+        digest = hashlib.sha256((tmp_path / f"{number}.pt").read_bytes()).hexdigest()
+        named.append({"file": str(tmp_path / f"{number}.pt"), "sha256": digest})
+    changes = {"network": "lenet", "start": named[0], "keep": 0.5, "soup": named[1:]}
+    with torch.no_grad():
+        for weights in network.state_dict().values():
+            weights.fill_(0)
+    _blend(network, parse_recipe(changed(msgspec.yaml.decode(RECIPE), changes)))
+    found = {
+        float(weights.mean()) for weights in network.state_dict().values() if weights.is_floating_point()
+    }
+    assert found == {3.5}, "(0 and 2 in halves, and 6) in halves"
 
 
 def test_what_is_frozen_stays_as_published_and_the_average_follows_the_rest(

@@ -52,9 +52,9 @@ def _alone(forge: Callable[[Image, Landmarks, np.random.Generator], Forged]) -> 
 def _swap(
     image: Image, landmarks: Landmarks, rng: np.random.Generator, donor: Donor | None, *, drawn: bool = False
 ) -> Forged:
-    # Where nobody else is in the corpus, half of a swap is still there: the blend.
+    # Where nobody else is in the corpus, half of a swap is still there: the blend, or what drew the face.
     if donor is None:
-        return self_blend(image, landmarks, rng)
+        return (decoder if drawn else self_blend)(image, landmarks, rng)
     return swap(image, landmarks, rng, donor, drawn=drawn)
 
 

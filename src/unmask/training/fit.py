@@ -8,7 +8,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,9 @@ MEASURED = 256
 """Draws that normalisation is measured on anew where a training goes on from an exported model."""
 
 EXPORTED = ".onnx"
+
+TOLD_ONLY = ("name", "description", "licence", "limits", "keep", "soup")
+"""What of a recipe changes nothing in the run itself."""
 
 Progress = Callable[[int, int, str], None]
 """Called after each step with the step, the number of steps, and a message or an empty string."""
@@ -364,16 +367,18 @@ class Fit:
         goes and what its outcome is averaged with, and which pictures are learned from and chosen by."""
         recipe = replace(
             self.recipe,
-            name="",
-            description="",
-            licence="",
-            limits=(),
-            keep=0.0,
-            soup=(),
             schedule=replace(self.recipe.schedule, compile=False),
             distil=self.recipe.distil and replace(self.recipe.distil, compile=False),
         )
-        digest = hashlib.sha256(repr(recipe).encode())
+        # What is as it is by default is left out, so that a setting may be added to recipes.
+        default = Recipe(recipe.name, recipe.network, "", "", ())
+        told = {
+            entry.name: getattr(recipe, entry.name)
+            for entry in fields(recipe)
+            if entry.name not in TOLD_ONLY
+            and (entry.name == "network" or getattr(recipe, entry.name) != getattr(default, entry.name))
+        }
+        digest = hashlib.sha256(repr(told).encode())
         for sample in (*self.train, *self.val):
             row = f"{sample.path.name}\n{sample.fake}\n{sample.split}\n"
             digest.update(row.encode(errors="surrogateescape"))

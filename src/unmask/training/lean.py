@@ -41,7 +41,8 @@ def lean(
     """The network in the model file `data`, without its metadata, on top of `source`, whose file lies at
     `public`: an ONNX file with matrices in integers per column, around 0 (`zoo.starts.dequantised`).
 
-    Which channels stay in floats is seen on `crops`, each as the model takes it, RGB uint8 (S, S, 3).
+    Which channels stay in floats is seen on `crops`, one or more, each as the model takes it, RGB uint8
+    (S, S, 3).
 
     Raises:
         ModelError: it shares nothing with the public file.
@@ -101,6 +102,7 @@ class _Kept:
         self.done: set[str] = set()
         self._peaks = peaks
         self._vectors = {tensor.name for tensor in network.graph.initializer if len(tensor.dims) == 1}
+        self._told = {entry.name for entry in network.graph.output}
         self._following: dict[str, list[NodeProto]] = {}
         for node in network.graph.node:
             for name in node.input:
@@ -121,8 +123,8 @@ class _Kept:
     def product(self, node: NodeProto, matrix: _Matrix) -> Iterator[NodeProto]:
         """The nodes in the place of a product with `matrix`, and of the bias added to it if one is."""
         given, output, bias = node.input[0], node.output[0], ""
-        following = self._following[output]
-        if len(following) == 1 and following[0].op_type == "Add":
+        following = self._following.get(output, [])
+        if output not in self._told and len(following) == 1 and following[0].op_type == "Add":
             other = [name for name in following[0].input if name != output]
             if other and other[0] in self._vectors:
                 bias, output = other[0], following[0].output[0]
@@ -132,9 +134,9 @@ class _Kept:
         # Each product has tensors of its own, though of the same piece: ONNX Runtime brings them to unsigned
         # integers where a processor wants them, and does not know that it did so before.
         shape = (matrix.deep, matrix.wide)
-        integers = self.elsewhere(matrix.values, TensorProto.INT8, shape, f"{output}/integers")
-        scales = self.elsewhere(matrix.scales, TensorProto.FLOAT, shape[1:], f"{output}/scales")
-        zero = self._constant(f"{output}/zero", np.array(0, np.int8))
+        integers = self.elsewhere(matrix.values, TensorProto.INT8, shape, f"{output}/matrix")
+        scales = self.elsewhere(matrix.scales, TensorProto.FLOAT, shape[1:], f"{output}/columns")
+        zero = self._constant(f"{output}/middle", np.array(0, np.int8))
         few = self._few[given]
         inputs = [f"{given}/integers", integers, f"{given}/scale", scales, f"{given}/zero", zero]
         if bias:
@@ -143,7 +145,7 @@ class _Kept:
         yield helper.make_node("MatMulIntegerToFloat", inputs, [most], node.name, domain=MICROSOFT)
         if few:
             # Known before anything runs: ONNX Runtime works these three out once, when it opens the file.
-            names = [f"{output}/{part}" for part in ("rows", "floats", "scaled", "few")]
+            names = [f"{output}/{part}" for part in ("rows", "floats", "scaled", "loud")]
             yield helper.make_node("Gather", [integers, f"{given}/places"], [names[0]], axis=0)
             yield helper.make_node("Cast", [names[0]], [names[1]], to=TensorProto.FLOAT)
             yield helper.make_node("Mul", [names[1], scales], [names[2]])

@@ -209,6 +209,8 @@ def _finish(
     if recipe.keep or recipe.soup:
         _blend(fit.average, recipe)
         torch.save(fit.average.state_dict(), fit.folder / KEPT)
+    else:
+        (fit.folder / KEPT).unlink(missing_ok=True)
     judged = _Judged(
         score(fit.average, fit.val, recipe, 0.0, workers=0 if fit.source else workers, source=fit.source),
         score(fit.average, fit.val, recipe, VALIDATION_STRENGTH, workers=workers)

@@ -101,8 +101,8 @@ class Recipe:
     little where it does (Li et al., FLIP, CVPR 2023). `keep` is the share of the weights it started from in
     those that are exported: between the two lies what does better elsewhere than either (Wortsman et al.,
     Robust fine-tuning of zero-shot models, CVPR 2022). `soup` are whole weights of other runs of the same
-    network from the same beginning; what is exported is the plain mean of theirs and these (Wortsman et al.,
-    Model soups, ICML 2022).
+    network that go back to the same public ones; what is exported is the plain mean of these, after `keep`,
+    and each of those (Wortsman et al., Model soups, ICML 2022).
     """
 
     name: str
