@@ -17,12 +17,14 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from unmask.data.manifest import read_samples
 from unmask.data.sample import Sample
 from unmask.detector.card import Calibration, ModelCard
 from unmask.detector.model import SHIPPED, Model, load_model
+from unmask.detector.tower import Tower
 from unmask.errors import ModelError
 from unmask.evaluation.held_out import history_of
 from unmask.figures.paired import delong
@@ -72,30 +74,28 @@ def main() -> None:
     if not train:
         raise SystemExit(f"{chosen.corpus} has no crops to train on, by which ranges are set")
     folder, trained = chosen.model.parent / "scores", trained_methods(chosen.corpus)
-    spec = load_model(chosen.model).card.crop
-    crops = seen(train, spec)
+    crops = seen(train, load_model(chosen.model).card.crop)
     models = [_given(path, chosen.start, crops) for path in map(_path, [chosen.model, *chosen.beside])]
     if not models[0].leaned:
         raise SystemExit(f"{chosen.model} does not stand on {chosen.start}")
     all_raw = scores_of([model.judged for model in models], val, folder, lambda done, of, line: None)
-    for model, raw in zip(models, all_raw, strict=True):
+    for model, own in zip(models, all_raw, strict=True):
         if model.leaned:
             print(f"{model.full.card.name} in integers")
-            model.full.card = recalibrated(model.full.card, val, raw, trained, print)
+            model.full.card = recalibrated(model.full.card, val, own, trained, print)
             _compare(model, val[:: chosen.each], folder)
-    data, card = models[0].data, models[0].full.card
+    data, card, raw = models[0].data, models[0].full.card, all_raw[0]
     if len(models) > 1:
         vote = Vote(Method.WEIGHTED, (1 / len(models),) * len(models))
         members = [Member(model.full.card.name, model.data, model.full) for model in models]
         logits = np.stack([m.logits(r) for m, r in zip(members, all_raw, strict=True)], axis=2)
         raw = vote.log_odds(logits.reshape(-1, len(members))).reshape(2, -1)
-        blank = _of_all(card, [model.full for model in models[1:]])
-        data = with_card(merge(members, vote), msgspec.json.encode(blank).decode(), blank.description)
-        card = recalibrated(blank, val, raw, trained, print)
-        rows = slice(None, None, len(val) // SPOT_CHECK)
-        small, _ = _lean(data, blank, chosen.start, crops)
-        _check(small, val[rows][:SPOT_CHECK], raw[AS_IS][rows])
-    network, plan = lean(data, STARTS[chosen.start], start_path(chosen.start), crops)
+        card = _of_all(card, [model.full for model in models[1:]])
+        data = with_card(merge(members, vote), msgspec.json.encode(card).decode(), card.description)
+        card = recalibrated(card, val, raw, trained, print)
+    network, plan = _lean(data, chosen.start, crops)
+    rows = slice(None, None, max(1, len(val) // SPOT_CHECK))
+    _check(_opened(network, plan, card), val[rows][:SPOT_CHECK], raw[AS_IS][rows])
     history = sum((model.full.history for model in models), history_of([*train, *val], chosen.corpus))
     path = chosen.models / f"{card.name}.onnx"
     write(path, with_card(network, msgspec.json.encode(card).decode(), card.description, history))
@@ -111,19 +111,20 @@ def main() -> None:
 def _given(path: Path, start: str, crops: Sequence[NDArray[np.uint8]]) -> Given:
     data, full = path.read_bytes(), load_model(path, threads=2)
     try:
-        lean(data, STARTS[start], start_path(start), crops[:1])
+        network, plan = _lean(data, start, crops)
     except ModelError:  # it stands on nothing else
         return Given(data, full, full)
-    judged, _ = _lean(data, full.card, start, crops)
-    return Given(data, full, judged)
+    return Given(data, full, _opened(network, plan, full.card))
 
 
-def _lean(data: bytes, card: ModelCard, start: str, crops: Sequence[NDArray[np.uint8]]) -> tuple[Model, Path]:
-    """The network in `data` as it will be shipped, with that card, and where its other part lies."""
-    network, plan = lean(data, STARTS[start], start_path(start), crops)
-    beside = plan.path(card.name, fetch=True).parent
-    blank = with_card(network, msgspec.json.encode(card).decode(), card.description)
-    return Model(blank, card.name, 2, beside), beside
+def _lean(data: bytes, start: str, crops: Sequence[NDArray[np.uint8]]) -> tuple[onnx.ModelProto, Tower]:
+    return lean(data, STARTS[start], start_path(start), crops)
+
+
+def _opened(network: onnx.ModelProto, plan: Tower, card: ModelCard) -> Model:
+    """The network as it will be shipped, with that card, on what its plan makes."""
+    data = with_card(network, msgspec.json.encode(card).decode(), card.description)
+    return Model(data, card.name, 2, plan.path(card.name, fetch=True).parent)
 
 
 def _path(name: str) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,20 +192,26 @@ class Band:
         return Verdict.REAL if probability <= self.real_below else Verdict.UNSURE
 
 
+RECORDING: Final = "recording"
+"""What was measured on recordings alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
     """A threshold on P(fake) with what was measured at it on the validation split: the share of real inputs
-    at or above it (false alarms), and of fake ones (detections); all in [0, 1]."""
+    at or above it (false alarms), and of fake ones (detections); all in [0, 1]. `on` is `RECORDING` where
+    recordings alone were measured, and empty where photos were, too."""
 
     threshold: float
     false_alarm_rate: float
     detection_rate: float
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """Which model judged: enough to name it and to read its limits. `figures` are lines of text, AUCs with
-    intervals; `operating_points` are sorted from few false alarms to many."""
+    intervals; `operating_points` are sorted from few false alarms to many, those on recordings last."""
 
     name: str
     version: str

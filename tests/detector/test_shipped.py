@@ -19,6 +19,7 @@ from unmask.detector.overflow import overflows
 from unmask.detector.tower import parse_tower
 from unmask.errors import ModelError
 from unmask.faces.centerface import CenterFace
+from unmask.types import RECORDING
 
 MODELS = resources.files("unmask.detector") / "models"
 LARGEST = 25_000_000
@@ -33,7 +34,9 @@ def test_a_shipped_model_says_what_it_is(name: str) -> None:
     card = parse_card(told[CARD_KEY], name)
     assert card.name == name
     assert card.figures, "it was measured"
-    assert {round(point.false_alarm_rate, 2) for point in card.operating_points} == {0.01, 0.05, 0.1}
+    for on in ("", RECORDING):
+        rates = [round(point.false_alarm_rate, 2) for point in card.operating_points if point.on == on]
+        assert rates == [0.01, 0.05, 0.1], on
     assert card.band.real_below < card.band.fake_above
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -13,6 +15,7 @@ from unmask.types import (
     FaceReport,
     FileFacts,
     ModelFacts,
+    OperatingPoint,
     Report,
     Span,
     TrackReport,
@@ -20,6 +23,9 @@ from unmask.types import (
 )
 
 BAND = Band(real_below=0.3, fake_above=0.8, false_alarm_rate=0.05, miss_rate=0.125)
+
+POINTS = (OperatingPoint(0.95, 0.0092, 0.412), OperatingPoint(0.8, 0.05, 0.6), OperatingPoint(0.5, 0.1, 0.74))
+"""From few false alarms to many; the middle one is where the test reports' band begins."""
 
 HOSTILE = '<script>alert(1)</script> [red]x[/red] \x1b[31m\u202egpj.\n&".mp4'
 """A file name that tries every trick at once: tags, rich markup, terminal codes, right-to-left override."""
@@ -144,3 +150,8 @@ def image_report(path: str = "group.png") -> Report:
 def reason_report(verdict: Verdict = Verdict.NO_FACE, path: str = "empty.mp4") -> Report:
     """No judgement, and why."""
     return Report(path, verdict, None, "there is nothing to judge", "try another file", band=BAND)
+
+
+def with_points(report: Report) -> Report:
+    """The report by a model that has operating points."""
+    return replace(report, models=(replace(report.models[0], operating_points=POINTS),))

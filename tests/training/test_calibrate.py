@@ -13,6 +13,7 @@ from unmask.detector.card import Calibration
 from unmask.training import calibrate
 from unmask.training.calibrate import Unit
 from unmask.training.fit import Scored, spread
+from unmask.types import RECORDING
 
 
 def units(rng: np.random.Generator, count: int = 2000) -> list[Unit]:
@@ -97,12 +98,26 @@ def test_methods_that_were_trained_on_calibrate_nothing_where_there_are_others()
 
 
 def test_operating_points_say_what_was_measured_at_them() -> None:
-    sample = units(np.random.default_rng(2))
+    photos = units(np.random.default_rng(2))
+    sample = [replace(unit, recording=number % 2 == 1) for number, unit in enumerate(photos)]
     chances = calibrate.aggregated(sample, "mean")
     labels = np.array([unit.fake for unit in sample])
-    for point, rate in zip(calibrate.operating_points(sample, chances), (0.01, 0.05, 0.1), strict=True):
+    recordings = np.array([unit.recording for unit in sample])
+    points = calibrate.operating_points(sample, chances)
+    assert [point.on for point in points] == [""] * 3 + [RECORDING] * 3
+    for point, rate in zip(points, (0.01, 0.05, 0.1) * 2, strict=True):
+        of = recordings if point.on else np.ones(len(sample), dtype=bool)
+        assert (chances[of & ~labels] >= point.threshold).mean() <= rate
         assert point.false_alarm_rate <= rate
-        assert (chances[labels] >= point.threshold).mean() == pytest.approx(point.detection_rate, abs=5e-3)
+        found = (chances[of & labels] >= point.threshold).mean()
+        assert found == pytest.approx(point.detection_rate, abs=5e-3)
+
+
+def test_recordings_get_thresholds_of_their_own_where_there_are_enough() -> None:
+    photos = units(np.random.default_rng(2))
+    sample = [replace(unit, recording=number < 19) for number, unit in enumerate(photos)]
+    points = calibrate.operating_points(sample, calibrate.aggregated(sample, "mean"))
+    assert [point.on for point in points] == [""] * 3
 
 
 def test_partly_forged_recordings_favour_an_aggregation_that_sees_a_stretch() -> None:

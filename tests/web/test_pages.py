@@ -14,12 +14,21 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
-from tests.report.reports import HOSTILE, evidence, face, image_report, reason_report, track, video_report
+from tests.report.reports import (
+    HOSTILE,
+    evidence,
+    face,
+    image_report,
+    reason_report,
+    track,
+    video_report,
+    with_points,
+)
 
 from unmask.options import ScanOptions
 from unmask.report.document import to_json
-from unmask.types import OperatingPoint, Report, Verdict
-from unmask.web import asked, points, render, settings
+from unmask.types import Report, Verdict
+from unmask.web import asked, render, settings
 from unmask.web.drawing import drawings
 from unmask.web.options import ServeOptions
 from unmask.web.overlay import overlay
@@ -30,15 +39,8 @@ from unmask.web.store import Store
 
 STATIC = Path(render.__file__).parent / "static"
 
-POINTS = (OperatingPoint(0.95, 0.0092, 0.412), OperatingPoint(0.8, 0.05, 0.6), OperatingPoint(0.5, 0.1, 0.74))
-"""From few false alarms to many; the middle one is where the test reports' band begins."""
-
 PAGE_BYTES = 200_000
 """More than this for one page is felt on a phone."""
-
-
-def with_points(report: Report) -> Report:
-    return replace(report, models=(replace(report.models[0], operating_points=POINTS),))
 
 
 @dataclass
@@ -293,15 +295,6 @@ def test_another_threshold_restates_what_is_called_fake(client: TestClient, desk
     assert "0.12" in many
     assert "Not called fake" in shown(client, f"/scans/{scan_id}?point=0")
     assert "As calibrated" in shown(client, f"/scans/{scan_id}/point?point=nonsense")
-
-
-def test_thresholds_are_offered_only_where_they_were_measured() -> None:
-    report = with_points(video_report())
-    assert len(points.choices(report)) == 3
-    assert points.choices(replace(report, models=report.models * 2)) == ()
-    assert points.choices(video_report()) == ()
-    assert points.choices(reason_report()) == ()
-    assert points.restated(replace(report, band=None), "0", 10) is None
 
 
 def test_a_page_about_a_long_video_stays_light(client: TestClient, desk: Desk) -> None:

@@ -87,7 +87,7 @@ class Detector:
                 ),
                 licence=model.card.licence,
                 operating_points=tuple(
-                    sorted(model.card.operating_points, key=lambda point: point.false_alarm_rate)
+                    sorted(model.card.operating_points, key=lambda point: (point.on, point.false_alarm_rate))
                 ),
             )
             for model in self.models

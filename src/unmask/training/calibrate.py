@@ -6,6 +6,7 @@ as it is and once degraded, because users' media come both ways.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from unmask.detector.aggregate import AGGREGATIONS, WINDOW
 from unmask.detector.card import Calibration, Figure
 from unmask.figures.scores import auc, auc_estimate, macro_auc
 from unmask.training.fit import Scored
-from unmask.types import Band, OperatingPoint
+from unmask.types import RECORDING, Band, OperatingPoint
 
 FALSE_ALARM_RATE = 0.05
 """Of real units, the share that may be called FAKE; sets the upper end of the UNSURE band."""
@@ -187,30 +188,36 @@ def fit_band(units: Sequence[Unit], probabilities: NDArray[np.float64]) -> Band:
     makes = np.array([unit.dataset for unit in units])
     of_makes = [probabilities[~labels & (makes == make)] for make in np.unique(makes[~labels])]
     reals = [*by_kind(~labels), *(part for part in of_makes if len(part) >= FEWEST_OF_KIND)]
-    # Rounded up, so that the promised rate holds for the rounded threshold as well.
-    upper = max(0.5, *(_threshold(part, FALSE_ALARM_RATE) + 5e-5 for part in reals))
+    upper = _rounded_up(max(0.5, *(_threshold(part, FALSE_ALARM_RATE) for part in reals)))
     lower = min(0.5, *(float(np.quantile(part, MISS_RATE)) for part in by_kind(labels)))
     return Band(
         real_below=round(lower, 4),
-        fake_above=round(upper, 4),
-        false_alarm_rate=round(float((probabilities[~labels] >= round(upper, 4)).mean()), 4),
+        fake_above=upper,
+        false_alarm_rate=round(float((probabilities[~labels] >= upper).mean()), 4),
         miss_rate=round(float((probabilities[labels] <= round(lower, 4)).mean()), 4),
     )
 
 
 def operating_points(units: Sequence[Unit], probabilities: NDArray[np.float64]) -> tuple[OperatingPoint, ...]:
-    """Thresholds at false-alarm rates of 1, 5 and 10 % with the measured rates."""
+    """Thresholds at false-alarm rates of 1, 5 and 10 % with the measured rates: of everything, and of
+    recordings by themselves where there are enough of both labels."""
     labels = np.array([unit.fake for unit in units])
+    recordings = np.array([unit.recording for unit in units])
     points = []
-    for rate in OPERATING_RATES:
-        threshold = _threshold(probabilities[~labels], rate)
-        points.append(
-            OperatingPoint(
-                threshold=round(threshold, 4),
-                false_alarm_rate=round(float((probabilities[~labels] >= threshold).mean()), 4),
-                detection_rate=round(float((probabilities[labels] >= threshold).mean()), 4),
+    for on, chosen in (("", np.ones(len(units), dtype=bool)), (RECORDING, recordings)):
+        real, fake = probabilities[chosen & ~labels], probabilities[chosen & labels]
+        if on and min(len(real), len(fake)) < FEWEST_OF_KIND:
+            continue
+        for rate in OPERATING_RATES:
+            threshold = _rounded_up(_threshold(real, rate))
+            points.append(
+                OperatingPoint(
+                    threshold=threshold,
+                    false_alarm_rate=round(float((real >= threshold).mean()), 4),
+                    detection_rate=round(float((fake >= threshold).mean()), 4),
+                    on=on,
+                )
             )
-        )
     return tuple(points)
 
 
@@ -218,6 +225,11 @@ def _threshold(real: NDArray[np.float64], rate: float) -> float:
     """The smallest threshold that at most a share `rate` of the real probabilities reaches."""
     allowed = int(rate * len(real))
     return float(np.nextafter(np.sort(real)[len(real) - 1 - allowed], np.inf))
+
+
+def _rounded_up(threshold: float) -> float:
+    """To four digits, so that the promised rate holds for the rounded threshold as well."""
+    return math.ceil(threshold * 1e4) / 1e4
 
 
 def probabilities_of(scores: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:

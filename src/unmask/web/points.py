@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from unmask.report import words
 from unmask.report.charts import most_fake_first
-from unmask.types import OperatingPoint, Report, Verdict
+from unmask.types import RECORDING, OperatingPoint, Report, Verdict
 
 CALIBRATED = "calibrated"
 """The choice that leaves the verdicts as they are."""
@@ -53,7 +53,10 @@ def choices(report: Report) -> tuple[Choice, ...]:
     if report.band is None or report.probability is None or not report.models:
         return ()
     # An ensemble's probability is none that its first model's thresholds were measured on.
-    points = report.models[0].operating_points if len(report.models) == 1 else ()
+    measured = report.models[0].operating_points if len(report.models) == 1 else ()
+    moving = report.file is not None and report.file.kind == "video"
+    on = RECORDING if moving and any(point.on == RECORDING for point in measured) else ""
+    points = [point for point in measured if point.on == on]
     others = [
         Choice(str(n), _label(point, report.band.fake_above), point)
         for n, point in enumerate(points)
@@ -109,9 +112,10 @@ def _call(who: str, verdict: Verdict, p: float | None, chosen: Choice, report: R
 
 
 def _rates(point: OperatingPoint) -> tuple[str, ...]:
+    what = "recordings" if point.on == RECORDING else "inputs"
     return (
         f"Fake from P(fake) {words.limit(point.threshold)}.",
-        f"On validation data, about {_of_many(point.false_alarm_rate)} real inputs were called fake with it, "
+        f"On validation data, about {_of_many(point.false_alarm_rate)} real {what} were called fake with it, "
         f"and {words.share(point.detection_rate)} of the fakes were found.",
         "Not called fake does not mean real.",
     )
