@@ -347,7 +347,8 @@ def _training_data(samples: Sequence[Sample], recipe: Recipe) -> str:
     datasets = len({s.dataset for s in samples})
     text = f"{len(real)} real and {len(fake)} fake face crops of {methods} methods from {datasets} data sets"
     if recipe.mix.self_blended:
-        text += f"; {recipe.mix.self_blended:.0%} of the fakes drawn in training were self-blended real faces"
+        share = f"{recipe.mix.self_blended:.0%}"
+        text += f"; {share} of the fakes drawn in training were pseudo-fakes, made of real ones"
     if recipe.distil:
         text += f"; a {recipe.distil.network} trained before told what it thinks of each"
     return text + "."
