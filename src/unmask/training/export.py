@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
+from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from unmask.detector.card import CARD_KEY, ModelCard
@@ -61,6 +62,7 @@ def export(
         warnings.simplefilter("ignore")
         _trace(wrapped, crops, buffer, outputs)
     model = onnx.load_from_string(buffer.getvalue())
+    _pad_within(model)
     entry = model.metadata_props.add()
     entry.key, entry.value = CARD_KEY, msgspec.json.encode(card).decode()
     if history is not None:
@@ -85,6 +87,42 @@ def _trace(network: nn.Module, crops: Tensor, buffer: io.BytesIO, outputs: list[
         dynamic_axes={name: {0: "n"} for name in ("crops", *outputs)},
         opset_version=17,
     )
+
+
+def _pad_within(model: onnx.ModelProto) -> None:
+    """Leave zeros around an image to the convolution that follows: by themselves they copy it, and take it
+    out of the layout in which convolutions are fast."""
+    graph = model.graph
+    padded = {node.output[0]: node for node in graph.node if node.op_type == "Pad" and _adds_zeros(node)}
+    if not padded:
+        return
+    # How much is added is worked out by nodes of its own, from numbers that are known.
+    shaped = onnx.utils.Extractor(onnx.shape_inference.infer_shapes(model))
+    for conv in graph.node:
+        pad = padded.get(conv.input[0]) if conv.op_type == "Conv" else None
+        if pad is None:
+            continue
+        worked_out = ReferenceEvaluator(shaped.extract_model([], [pad.input[1]])).run(None, {})
+        added = np.ravel(np.asarray(list(worked_out)))
+        (own,) = (entry for entry in conv.attribute if entry.name == "pads")
+        # Of (N, C, H, W) all that comes before, then all that comes after.
+        own.ints[:] = [int(more) + less for more, less in zip(added[[2, 3, 6, 7]], own.ints, strict=True)]
+        conv.input[0] = pad.input[0]
+    _leave_out_unused(graph)
+
+
+def _adds_zeros(pad: onnx.NodeProto) -> bool:
+    modes = [entry.s for entry in pad.attribute if entry.name == "mode"]
+    return modes in ([], [b"constant"]) and not any(pad.input[2:])
+
+
+def _leave_out_unused(graph: onnx.GraphProto) -> None:
+    wanted = {output.name for output in graph.output}
+    for node in reversed(list(graph.node)):
+        if wanted.isdisjoint(node.output):
+            graph.node.remove(node)
+        else:
+            wanted.update(node.input)
 
 
 @torch.inference_mode()

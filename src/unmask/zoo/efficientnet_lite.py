@@ -49,12 +49,17 @@ class _Conv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, stride = self.kernel_size[0], self.stride[0]
-        sides = []
         # A plain number also while being exported: a network is exported for crops of one size.
-        for side in (int(x.shape[3]), int(x.shape[2])):
-            total = max(0, (math.ceil(side / stride) - 1) * stride + kernel - side)
-            sides += [total // 2, total - total // 2]
-        return super().forward(nn.functional.pad(x, sides))
+        totals = [
+            max(0, (math.ceil(side / stride) - 1) * stride + kernel - side)
+            for side in (int(x.shape[2]), int(x.shape[3]))
+        ]
+        padding = [total // 2 for total in totals]
+        if any(total % 2 for total in totals):
+            # By itself, which copies the picture: a convolution pads both sides alike.
+            (above, before), (below, after) = padding, [total - total // 2 for total in totals]
+            x, padding = nn.functional.pad(x, [before, after, above, below]), [0, 0]
+        return nn.functional.conv2d(x, self.weight, None, self.stride, padding, groups=self.groups)
 
 
 class _Block(nn.Module):
