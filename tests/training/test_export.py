@@ -22,16 +22,17 @@ SMALL = CropSpec(size=64)
 
 
 class Framed(nn.Module):
-    """One convolution of a picture with a frame around it, of zeros or of its mirror image."""
+    """One convolution of a picture with `frame` around it (as `torch.nn.functional.pad`)."""
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, frame: list[int], mode: str = "constant", channels: int = 3) -> None:
         super().__init__()
-        self.mode, self.conv = mode, nn.Conv2d(3, 4, 3, padding=(1, 0))
+        self.frame, self.mode = frame, mode
+        self.conv = nn.Conv2d(channels, 4, 3, padding=(1, 0))
 
     def forward(self, images: Tensor) -> tuple[Tensor, None]:
         # Also where it is worked out from the picture's size, as networks do.
-        side = int(images.shape[3]) % 2
-        framed = nn.functional.pad(images, [side, side + 1, 2, 3], mode=self.mode)
+        even = int(images.shape[3]) % 2
+        framed = nn.functional.pad(images, [side + even for side in self.frame], mode=self.mode)
         return self.conv(framed).mean((1, 2, 3)), None
 
 
@@ -51,18 +52,34 @@ def test_efficientnet_lite_is_exported_without_padding_by_itself(name: str, tmp_
     assert load_model(path).score(crops.numpy()).raw == pytest.approx(ours.numpy(), abs=1e-3)
 
 
-def test_padding_of_both_kinds_adds_up(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    export(Framed("constant"), card(crop=SMALL), path, (0.0,) * 3, (1.0,) * 3)  # compares the outputs itself
+def pads_of(network: nn.Module, path: Path) -> tuple[list[str], list[int]]:
+    """What is left of the steps, and the convolution's own padding; exporting compares the outputs itself."""
+    export(network, card(crop=SMALL), path, (0.0,) * 3, (1.0,) * 3)
     graph = onnx.load(path).graph
-    assert not [node for node in graph.node if node.op_type == "Pad"]
     (conv,) = [node for node in graph.node if node.op_type == "Conv"]
     (pads,) = [list(entry.ints) for entry in conv.attribute if entry.name == "pads"]
+    return [node.op_type for node in graph.node], pads
+
+
+def test_padding_of_both_kinds_adds_up(tmp_path: Path) -> None:
+    kinds, pads = pads_of(Framed([0, 1, 2, 3]), tmp_path / "model.onnx")
+    assert "Pad" not in kinds
     assert pads == [3, 0, 4, 1]
 
 
-def test_padding_by_a_mirror_image_stays(tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    export(Framed("reflect"), card(crop=SMALL), path, (0.0,) * 3, (1.0,) * 3)
-    assert [node.op_type for node in onnx.load(path).graph.node].count("Pad") == 1
-    assert np.isfinite(load_model(path).score(np.zeros((1, 64, 64, 3), np.uint8)).raw).all()
+@pytest.mark.parametrize(
+    "network",
+    [
+        Framed([0, 1, 2, 3], mode="reflect"),
+        Framed([-1, -1, -1, -1]),
+        Framed([0, 0, 0, 0, 1, 0], channels=4),
+    ],
+    ids=["a mirror image", "less than nothing", "channels"],
+)
+def test_padding_that_no_convolution_does_stays(network: nn.Module, tmp_path: Path) -> None:
+    kinds, pads = pads_of(network, tmp_path / "model.onnx")
+    assert kinds.count("Pad") == 1
+    assert pads == [1, 0, 1, 0]
+    assert np.isfinite(
+        load_model(tmp_path / "model.onnx").score(np.zeros((1, 64, 64, 3), np.uint8)).raw
+    ).all()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -22,8 +22,9 @@ Vector = NDArray[np.float32]
 
 
 class Look(NamedTuple):
-    """A face's appearance in brief, each part of unit length: `grey`, a thumbnail of its aligned crop less
-    its mean, and `colours`, the square roots of how often each occurs."""
+    """A face's appearance in brief: `grey`, a thumbnail of its aligned crop less its mean, and `colours`, the
+    square roots of how often each occurs; both of unit length. All zeros where the crop is of one grey, and
+    where it has next to no colours."""
 
     grey: Vector
     colours: Vector
@@ -31,7 +32,7 @@ class Look(NamedTuple):
 
 class Likeness(NamedTuple):
     """How alike two looks are: correlation of the thumbnails in [-1, 1], and how much of the colours is
-    shared, in [0, 1] (Bhattacharyya)."""
+    shared, in [0, 1] (Bhattacharyya); nan where one has none."""
 
     grey: float
     colours: float
@@ -41,9 +42,12 @@ LOOK_SIDE = 16
 """Pixels of the thumbnail; enough to tell two people in one picture apart, cheap to compare."""
 COLOUR_SIDE = 64
 """Pixels of the thumbnail whose colours are counted."""
-COLOURS = (6, 12, 12)
-"""Steps of lightness and of the two opponent colours (CIE L*a*b*), the latter from `FAINT` to `VIVID`."""
-FAINT, VIVID = 90, 180
+LIGHTS, TINTS = 6, 11
+"""Steps of lightness, and of each of the two opponent colours (CIE L*a*b*)."""
+TINT_STEP = 8
+"""Of 256; the middle one of `TINTS` is neutral, what is beyond the outer ones counts as they do."""
+COLOURLESS = 0.15
+"""Share of pixels with a colour below which colours tell nothing, as in black-and-white pictures."""
 
 REACH = 0.9
 """How far a face may move between samples, in face sizes, for each second of `PACE` gone by."""
@@ -53,46 +57,52 @@ GROWTH = 1.8
 """By which factor a face may grow or shrink between two samples."""
 MEMORY = 2.0
 """Seconds after which a face that went out of sight may come back as another person's."""
-SAME_PLACE, SAME_SIZE = 0.5, 1.3
-"""As `REACH` and `GROWTH`, for a face that looks otherwise than before."""
-TURNED = 0.15
-"""By how much the tip of the nose moves sideways, in face scales, when thumbnails no longer compare."""
+STAYS = (Likeness(0.35, 0.8), Likeness(0.55, 0.7), Likeness(0.95, 0.0))
+"""Alike at least so much, one way or another, a face within reach is the same person."""
+RETURNS = (Likeness(0.75, 0.85), Likeness(0.5, 0.93))
+"""As `STAYS`, of a face that was elsewhere, of another size, or seen longer ago."""
+STAYS_GREY, RETURNS_GREY = 0.45, 0.85
+"""The thumbnails' correlation in place of `STAYS` and `RETURNS`, where there are no colours."""
+SAME_PLACE, SAME_SIZE, SAME_COLOURS = 0.5, 1.3, 0.75
+"""Within so many face sizes, of so nearly the same size and colours, a face is the same person whatever its
+thumbnail says: turned away, or behind a hand."""
 
-STAYS = (Likeness(0.35, 0.8), Likeness(0.55, 0.6))
-"""Alike at least so much, the one way or the other, a face near by is the same person."""
-STAYS_TURNED, STAYS_UNTURNED = 0.75, 0.85
-"""Colours from which on a face in the same place is the same person whatever its thumbnail says."""
-RETURNS = (Likeness(0.75, 0.75), Likeness(0.5, 0.9))
-"""As `STAYS`, of a face that was seen longer ago, anywhere, such as before a cut."""
+LOOKS = 3
+"""Thumbnails kept of a person, such as from the left, the front and the right."""
+REMEMBERED = 200
+"""Persons kept in mind: who was not seen for longest is forgotten first."""
+
+_RETURNED, _UNLIKE = 1.0, 4.0
+"""What it costs to take a face for someone from elsewhere, and for someone it does not look like: only where
+it fits nobody better."""
 
 
 @dataclass(slots=True)
 class Track:
-    """One person: when and where last seen, and how they look from the left, the front and the right.
-
-    `id` counts from 1 in order of appearance."""
+    """One person: when and where last seen, and how they look. `id` counts from 1 in order of appearance."""
 
     id: int
     face: Face
     time: float
     colours: Vector
-    greys: dict[int, Vector]
-    seen: int = field(default=1)
+    greys: list[Vector]
 
 
 class Tracker:
-    """Assigns the faces of each sample to tracks; memory is up to three looks per person."""
+    """Assigns the faces of each sample to tracks; memory is a few looks of each of `REMEMBERED` persons."""
 
     def __init__(self) -> None:
         self.tracks: list[Track] = []
+        self.count = 0
 
     def update(self, faces: Sequence[Face], looks: Sequence[Look], time: float) -> list[int]:
         """The track ids of `faces` at `time` (seconds, not before the last call's), in order."""
+        alike = _likenesses(self.tracks, looks)
         pairs = sorted(
             (cost, number, index)
             for number, track in enumerate(self.tracks)
-            for index, (face, look) in enumerate(zip(faces, looks, strict=True))
-            if (cost := _cost(track, face, look, time)) is not None
+            for index, face in enumerate(faces)
+            if (cost := _cost(track, face, alike[number][index], time)) is not None
         )
         owner: dict[int, Track] = {}
         taken: set[int] = set()
@@ -104,24 +114,24 @@ class Tracker:
         for index, (face, look) in enumerate(zip(faces, looks, strict=True)):
             track = owner.get(index)
             if track is None:
-                greys = {_side(face): look.grey}
-                track = Track(len(self.tracks) + 1, face, time, look.colours, greys)
+                self.count += 1
+                track = Track(self.count, face, time, look.colours, [look.grey])
                 self.tracks.append(track)
             else:
                 _follow(track, face, look, time)
             ids.append(track.id)
+        if len(self.tracks) > REMEMBERED:
+            self.tracks = sorted(self.tracks, key=lambda track: track.time)[-REMEMBERED:]
         return ids
 
 
 def look_of(crop: NDArray[np.uint8]) -> Look:
     """The look of an aligned crop, RGB uint8 (S, S, 3)."""
     small = cv2.resize(crop, (COLOUR_SIDE, COLOUR_SIDE), interpolation=cv2.INTER_AREA)
-    ranges = [0, 256, FAINT, VIVID, FAINT, VIVID]
-    counts = cv2.calcHist([cv2.cvtColor(small, cv2.COLOR_RGB2LAB)], [0, 1, 2], None, list(COLOURS), ranges)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     smaller = cv2.resize(grey, (LOOK_SIDE, LOOK_SIDE), interpolation=cv2.INTER_AREA)
     values = smaller.astype(np.float32).ravel()
-    return Look(unit(values - values.mean()), unit(np.sqrt(counts).ravel()))
+    return Look(unit(values - values.mean()), _colours(small.astype(np.uint8, copy=False)))
 
 
 def unit(values: Vector) -> Vector:
@@ -130,36 +140,66 @@ def unit(values: Vector) -> Vector:
     return values / np.float32(length) if length > 0 else values
 
 
+def _colours(small: NDArray[np.uint8]) -> Vector:
+    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.intp).reshape(-1, 3)
+    light = lab[:, 0] * LIGHTS // 256
+    least = 128 - TINT_STEP // 2 - TINT_STEP * (TINTS // 2)
+    tints = np.clip((lab[:, 1:] - least) // TINT_STEP, 0, TINTS - 1)
+    counts = np.bincount((light * TINTS + tints[:, 0]) * TINTS + tints[:, 1], minlength=LIGHTS * TINTS**2)
+    coloured = np.mean(tints != TINTS // 2, axis=1) > 0
+    if coloured.mean() < COLOURLESS:
+        counts[:] = 0
+    return unit(np.sqrt(counts).astype(np.float32))
+
+
+def _likenesses(tracks: Sequence[Track], looks: Sequence[Look]) -> list[list[Likeness]]:
+    """Of each track with each look; by the thumbnail of the track that is most alike."""
+    if not tracks or not looks:
+        return [[] for _ in tracks]
+    firsts = np.cumsum([0, *(len(track.greys) for track in tracks[:-1])])
+    every = np.stack([grey for track in tracks for grey in track.greys])
+    greys = np.maximum.reduceat(every @ np.stack([look.grey for look in looks]).T, firsts)
+    colours = np.stack([track.colours for track in tracks]) @ np.stack([look.colours for look in looks]).T
+    colours[~np.array([track.colours.any() for track in tracks])] = np.nan
+    colours[:, ~np.array([look.colours.any() for look in looks])] = np.nan
+    return [
+        [Likeness(float(grey), float(colour)) for grey, colour in zip(*rows, strict=True)]
+        for rows in zip(greys, colours, strict=True)
+    ]
+
+
 def _follow(track: Track, face: Face, look: Look, time: float) -> None:
-    track.face, track.time, track.seen = face, time, track.seen + 1
+    track.face, track.time = face, time
     # Looks follow slowly: a blink or a hand must not make them forget.
-    track.colours = unit(0.7 * track.colours + 0.3 * look.colours)
-    before = track.greys.get(side := _side(face))
-    track.greys[side] = look.grey if before is None else unit(0.7 * before + 0.3 * look.grey)
+    if look.colours.any():
+        track.colours = unit(0.7 * track.colours + 0.3 * look.colours)
+    best = int(np.argmax([grey @ look.grey for grey in track.greys]))
+    if float(track.greys[best] @ look.grey) >= STAYS[0].grey:
+        track.greys.append(unit(0.7 * track.greys.pop(best) + 0.3 * look.grey))
+    else:
+        track.greys = [*track.greys, look.grey][-LOOKS:]
 
 
-def _cost(track: Track, face: Face, look: Look, time: float) -> float | None:
+def _cost(track: Track, face: Face, alike: Likeness, time: float) -> float | None:
     """How ill the face fits the track, smaller is better; None where it cannot be the same person."""
-    alike = Likeness(
-        max(float(grey @ look.grey) for grey in track.greys.values()), float(track.colours @ look.colours)
-    )
-    unlike = 2.0 - alike.grey - alike.colours
     gap = time - track.time
-    if gap > MEMORY:
-        return 2.0 + unlike if _reaches(alike, RETURNS) else None
     growth = max(track.face.size, face.size, 1.0) / max(min(track.face.size, face.size), 1.0)
-    distance = _distance(track.face, face) / max(1.0, gap / PACE)
-    if growth > GROWTH or distance > REACH:
-        return None
-    if not _reaches(alike, STAYS):
-        turned = abs(_turn(track.face) - _turn(face)) > TURNED
-        moved = distance > SAME_PLACE or growth > SAME_SIZE
-        if moved or alike.colours < (STAYS_TURNED if turned else STAYS_UNTURNED):
-            return None
-    return distance + unlike
+    distance = _distance(track.face, face)
+    near = gap <= MEMORY and growth <= GROWTH and distance <= REACH * max(1.0, gap / PACE)
+    colours = alike.grey if math.isnan(alike.colours) else alike.colours
+    unlike = 1.0 - (alike.grey + colours) / 2
+    if near and _reaches(alike, STAYS, STAYS_GREY):
+        return distance + unlike
+    if _reaches(alike, RETURNS, RETURNS_GREY):
+        return _RETURNED + unlike
+    if near and distance <= SAME_PLACE and growth <= SAME_SIZE and alike.colours >= SAME_COLOURS:
+        return _UNLIKE + distance
+    return None
 
 
-def _reaches(alike: Likeness, least: Sequence[Likeness]) -> bool:
+def _reaches(alike: Likeness, least: Sequence[Likeness], grey: float) -> bool:
+    if math.isnan(alike.colours):
+        return alike.grey >= grey
     return any(alike.grey >= one.grey and alike.colours >= one.colours for one in least)
 
 
@@ -172,19 +212,3 @@ def _distance(before: Face, face: Face) -> float:
 def _centre(face: Face) -> tuple[float, float]:
     x1, y1, x2, y2 = face.box
     return (x1 + x2) / 2, (y1 + y2) / 2
-
-
-def _turn(face: Face) -> float:
-    """How far the tip of the nose is to the right of the middle between the eyes, in face scales: about 0
-    from the front, 0.5 and more in profile."""
-    right_eye, left_eye, nose, *mouth = np.array(face.landmarks)
-    across, eyes = left_eye - right_eye, (left_eye + right_eye) / 2
-    wide, high = np.linalg.norm(across), np.linalg.norm(np.mean(mouth, axis=0) - eyes)
-    scale = float(wide * max(wide, high))
-    return float((nose - eyes) @ across) / scale if scale else 0.0
-
-
-def _side(face: Face) -> int:
-    """From where the face is seen: -1, 0 or 1."""
-    turn = _turn(face)
-    return 0 if abs(turn) <= TURNED else int(math.copysign(1, turn))

@@ -100,13 +100,16 @@ def _pad_within(model: onnx.ModelProto) -> None:
     shaped = onnx.utils.Extractor(onnx.shape_inference.infer_shapes(model))
     for conv in graph.node:
         pad = padded.get(conv.input[0]) if conv.op_type == "Conv" else None
-        if pad is None:
+        own = [entry for entry in conv.attribute if entry.name == "pads"]
+        if pad is None or not own:
             continue
         worked_out = ReferenceEvaluator(shaped.extract_model([], [pad.input[1]])).run(None, {})
         added = np.ravel(np.asarray(list(worked_out)))
-        (own,) = (entry for entry in conv.attribute if entry.name == "pads")
         # Of (N, C, H, W) all that comes before, then all that comes after.
-        own.ints[:] = [int(more) + less for more, less in zip(added[[2, 3, 6, 7]], own.ints, strict=True)]
+        if len(added) != 8 or added[[0, 1, 4, 5]].any() or added.min() < 0:
+            continue
+        sides = zip(added[[2, 3, 6, 7]], own[0].ints, strict=True)
+        own[0].ints[:] = [int(more) + less for more, less in sides]
         conv.input[0] = pad.input[0]
     _leave_out_unused(graph)
 
