@@ -1,10 +1,10 @@
 """Turns a trained model on a public network into what is shipped: a small file, and a plan for the rest.
 
-    python scripts/lean_model.py accurate.onnx clip_vit_b16/clip train.parquet MODELS --beside fast-int8.onnx
+    python scripts/lean_model.py accurate.onnx clip_vit_b16/clip train.parquet MODELS --beside pupil-int8.onnx
 
 MODELS is `src/unmask/detector/models`. Calibrated anew on `val`, since its matrices are in integers there.
-With `--beside` the file also holds other models, and says the mean of all calibrated log-odds; those that
-stand on the same public network share it.
+With `--beside` the file also holds other models, and says the mean of all calibrated log-odds, of which
+the first has the `--share`; those that stand on the same public network share it.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ def main() -> None:
     options.add_argument("corpus", type=Path)
     options.add_argument("models", type=Path)
     options.add_argument("--beside", nargs="*", default=[], help="models whose log-odds are averaged with it")
+    options.add_argument("--share", type=float, default=0.5, help="of the first model in that mean")
     options.add_argument("--each", type=int, default=8, help="compare with floats on every Nth crop")
     chosen = options.parse_args()
     samples = read_samples(chosen.corpus)
@@ -86,11 +87,12 @@ def main() -> None:
             _compare(model, val[:: chosen.each], folder)
     data, card, raw = models[0].data, models[0].full.card, all_raw[0]
     if len(models) > 1:
-        vote = Vote(Method.WEIGHTED, (1 / len(models),) * len(models))
+        rest = (1 - chosen.share) / (len(models) - 1)
+        vote = Vote(Method.WEIGHTED, (chosen.share, *[rest] * (len(models) - 1)))
         members = [Member(model.full.card.name, model.data, model.full) for model in models]
         logits = np.stack([m.logits(r) for m, r in zip(members, all_raw, strict=True)], axis=2)
         raw = vote.log_odds(logits.reshape(-1, len(members))).reshape(2, -1)
-        card = _of_all(card, [model.full for model in models[1:]])
+        card = _of_all(card, [model.full for model in models[1:]], chosen.share)
         data = with_card(merge(members, vote), msgspec.json.encode(card).decode(), card.description)
         card = recalibrated(card, val, raw, trained, print)
     network, plan = _lean(data, chosen.start, crops)
@@ -133,13 +135,13 @@ def _path(name: str) -> Path:
     return Path(name)
 
 
-def _of_all(card: ModelCard, others: Sequence[Model]) -> ModelCard:
+def _of_all(card: ModelCard, others: Sequence[Model], share: float) -> ModelCard:
     """`card` as that of the file with the others in it, but for what is measured."""
     names = ", ".join(f"`{other.card.name}` ({other.card.architecture})" for other in others)
     return replace(
         card,
         architecture=" + ".join([card.architecture, *(other.card.architecture for other in others)]),
-        description=f"{card.description} The mean of its log-odds and those of {names}.",
+        description=f"{card.description} The mean of its log-odds ({share:g}) and those of {names}.",
         calibration=Calibration(1.0, 0.0),
         licence=" ".join(dict.fromkeys([card.licence, *(other.card.licence for other in others)])),
         limits=tuple(dict.fromkeys([*card.limits, *(limit for o in others for limit in o.card.limits)])),
