@@ -96,8 +96,8 @@ HEATMAP: Final = (
 """How to read the coloured faces."""
 
 ACCURATE_MAY_TELL_MORE: Final = (
-    "--model accurate may tell more: it dares more verdicts, right and wrong, and takes a dozen to forty "
-    "times as long, by processor (once: unmask models --fetch accurate)"
+    "--model accurate may tell more: it tells real from fake somewhat better on unknown media, and takes a "
+    "dozen to forty times as long, by processor (once: unmask models --fetch accurate)"
 )
 """The price of the larger model, where the one that scans by default abstains."""
 
