@@ -96,7 +96,7 @@ HEATMAP: Final = (
 """How to read the coloured faces."""
 
 ACCURATE_MAY_TELL_MORE: Final = (
-    "--model accurate may tell more: it tells real from fake somewhat better on unknown media, and takes a "
+    "--model accurate may tell more, right and wrong: it ranks unknown media somewhat better, and takes a "
     "dozen to forty times as long, by processor (once: unmask models --fetch accurate)"
 )
 """The price of the larger model, where the one that scans by default abstains."""
